@@ -1,0 +1,27 @@
+# Everything a fresh machine needs: Python 3.11+, make and a package index.
+PYTHON ?= python3
+# Which torch to install; any build from 2.6 on works, e.g. make test TORCH=torch==2.13.0
+TORCH ?= torch
+BIN := .venv/bin
+STAMP := .venv/installed-$(shell (cat pyproject.toml; echo "$(TORCH)") | cksum | cut -d' ' -f1)
+
+.PHONY: demo test clean
+
+demo: $(STAMP)
+	$(BIN)/cofinal demo --out demo
+
+test: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+$(STAMP):
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	rm -f .venv/installed-*
+	touch $@
+
+clean:
+	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache

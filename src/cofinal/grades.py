@@ -1,0 +1,106 @@
+"""Scores as grade plus place in the grade: the arithmetic of coarse-to-fine scoring.
+
+Every function is pure and takes NumPy arrays or torch tensors alike, so that training, scoring and
+reports share one definition.
+
+Letters: G grades, K targets; `edges` holds G + 1 increasing numbers, grade g being the half-open
+interval [edges[g], edges[g + 1]) of the score scale, the last one closed.
+Paper: CoFInAl section 3 (grade parsing, fine-grained scoring).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cofinal.errors import CofinalError
+
+# How far beyond the lowest and highest training score the outer grades reach, as a share of the
+# range: a performance better than any seen in training must stay expressible.
+OUTER_MARGIN = 0.1
+
+
+def grade_edges(
+    scores: np.ndarray, grades: int, spacing: str = "equal-count", margin: float = OUTER_MARGIN
+) -> np.ndarray:
+    """Edges of `grades` grades for one target, from training scores.
+
+    Args:
+        scores: (N,) training scores in points.
+        grades: G, at least 1.
+        spacing: "equal-width" (every grade as wide), or "equal-count" (every grade as often met).
+        margin: how far the outer grades reach beyond the training scores, as a share of the range.
+
+    Returns:
+        (G + 1,) strictly increasing edges in points, float64.
+
+    Raises:
+        CofinalError: constant scores, or too few distinct scores for so many equal-count grades.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    low, high = float(scores.min()), float(scores.max())
+    if not low < high:
+        raise CofinalError(
+            f"all {len(scores)} training scores are {low:g}; "
+            "grades need at least two different scores"
+        )
+    outer_low, outer_high = low - margin * (high - low), high + margin * (high - low)
+    if spacing == "equal-width":
+        return np.linspace(outer_low, outer_high, grades + 1)
+    if spacing != "equal-count":
+        raise CofinalError(
+            f"grade spacing {spacing!r} is unknown; use 'equal-width' or 'equal-count'"
+        )
+    inner = np.quantile(scores, np.arange(1, grades) / grades)
+    edges = np.concatenate([[outer_low], inner, [outer_high]])
+    if not (np.diff(edges) > 0).all():
+        raise CofinalError(
+            f"{len(np.unique(scores))} different scores cannot fill {grades} equal-count grades; "
+            "ask for fewer grades or for 'equal-width' ones"
+        )
+    return edges
+
+
+def to_unit_score(score: Any, edges: Any) -> Any:
+    """Maps scores in points to [0, 1] over the span of all grades (..., K) with edges (K, G+1)."""
+    return (score - edges[..., 0]) / (edges[..., -1] - edges[..., 0])
+
+
+def to_score(unit_score: Any, edges: Any) -> Any:
+    """Maps unit scores (..., K) back to points; the inverse of `to_unit_score`."""
+    return edges[..., 0] + unit_score * (edges[..., -1] - edges[..., 0])
+
+
+def unit_edges(edges: Any) -> Any:
+    """Edges (..., G+1) in points as edges in [0, 1]."""
+    return (edges - edges[..., :1]) / (edges[..., -1:] - edges[..., :1])
+
+
+def grade_of(score: Any, edges: Any) -> Any:
+    """The grade, 0..G-1, that holds each score (..., K); scores beyond the ends go to the outer one."""
+    return (score[..., None] >= edges[..., 1:-1]).sum(-1)
+
+
+def place_in_grades(score: Any, edges: Any) -> Any:
+    """Where each score (..., K) lies relative to every grade: (..., K, G).
+
+    0 is the grade's lower edge and 1 its upper; scores below a grade give 0 and above it 1.
+    """
+    low, width = edges[..., :-1], edges[..., 1:] - edges[..., :-1]
+    return ((score[..., None] - low) / width).clip(0.0, 1.0)
+
+
+def expected_score(probabilities: Any, place: Any, edges: Any) -> Any:
+    """Lower edge plus width times place, in expectation over the grades.
+
+    Args:
+        probabilities: (..., K, G) grade probabilities, summing to one.
+        place: (..., K, G) place in [0, 1] if the performance has that grade.
+        edges: (K, G+1) edges, in points or in [0, 1].
+
+    Returns:
+        (..., K) scores on the scale of `edges`. Paper: CoFInAl section 3, final score.
+    """
+    low, width = edges[..., :-1], edges[..., 1:] - edges[..., :-1]
+    return (probabilities * (low + width * place)).sum(-1)

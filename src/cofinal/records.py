@@ -1,0 +1,156 @@
+"""Value objects that cross module borders, checked on construction.
+
+Letters: T clips, C backbone channels, G grades, K targets, N performances.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from cofinal.errors import CofinalError
+
+
+def check_channels(found: int, expected: int, what: str) -> None:
+    """Refuses clip features of another width than expected, in a sentence."""
+    if found != expected:
+        raise CofinalError(
+            f"{what} has {found} channels a clip, but {expected} were expected; "
+            "use features of the backbone that the model was trained on"
+        )
+
+
+@dataclass(frozen=True)
+class FeatureRecipe:
+    """How clip features were made. Two sets of features are comparable only if these agree.
+
+    A field that is None is not known; features and models disagree only where both know.
+    """
+
+    backbone: str | None = None
+    """Identifier of the backbone, for example "video-swin-b"."""
+    weights_sha256: str | None = None
+    """Hash of the weight file, or None for published features whose weights are not at hand."""
+    clip_frames: int | None = None
+    """Frames in one clip."""
+    stride_frames: int | None = None
+    """Frames from the start of one clip to the start of the next."""
+    fps: float | None = None
+    """Frames per second the video was sampled at."""
+    crop: str | None = None
+    """Spatial recipe in words, for example "short side 256, centre 224x300, resize 224x224"."""
+
+    @property
+    def seconds_per_clip(self) -> float | None:
+        """Seconds from one clip's start to the next one's, where known."""
+        stride = self.stride_frames or self.clip_frames
+        return stride / self.fps if stride and self.fps else None
+
+    def differences(self, other: FeatureRecipe) -> list[str]:
+        """Names each field known to both that differs, with both values."""
+        pairs = ((f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return [
+            f"{name} {mine!r} instead of {theirs!r}"
+            for name, mine, theirs in pairs
+            if mine is not None and theirs is not None and mine != theirs
+        ]
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> FeatureRecipe:
+        """Keeps the fields this version knows; other keys of features.json are descriptive."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{key: item for key, item in value.items() if key in known})
+
+
+@dataclass(frozen=True)
+class ClipFeatures:
+    """Clip features of one video: one row per clip, in time order."""
+
+    values: np.ndarray
+    """(T, C) float16 or float32, finite, T and C at least 1."""
+    id: str = ""
+    """Name of the performance, for messages and results."""
+    recipe: FeatureRecipe = field(default_factory=FeatureRecipe)
+    """How they were made, where known."""
+
+    def __post_init__(self) -> None:
+        values, name = self.values, f"features {self.id!r}" if self.id else "features"
+        if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
+            kind = getattr(values, "dtype", type(values).__name__)
+            raise CofinalError(f"{name}: got {kind}, expected a float array of shape (clips, channels)")
+        if values.ndim != 2 or 0 in values.shape:
+            raise CofinalError(
+                f"{name}: shape {values.shape}, expected (clips, channels) with at least one clip"
+            )
+        if not np.isfinite(values).all():
+            row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
+            raise CofinalError(
+                f"{name}: clip {row} holds a value that is not finite; extract the features again"
+            )
+
+
+@dataclass(frozen=True)
+class TargetPrediction:
+    """What the model says of one target of one performance."""
+
+    target: str
+    """Name of the target, for example "PCS"."""
+    score: float
+    """Predicted score in the judges' points."""
+    grade: int | None = None
+    """Most probable grade, counted from 1 (lowest) to G; None if the method has no grades."""
+    grade_probabilities: tuple[float, ...] | None = None
+    """G probabilities, lowest grade first, summing to one."""
+    grade_edges: tuple[float, ...] | None = None
+    """G + 1 edges of the grades in points."""
+    place: float | None = None
+    """Place inside the most probable grade: 0 its lower edge, 1 its upper."""
+    attention: np.ndarray | None = field(default=None, repr=False)
+    """(G, T) share of attention each grade prototype paid to each clip; rows sum to one."""
+    interval: tuple[float, float] | None = None
+    """Lower and upper end in points, if the model was calibrated."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values, for JSON."""
+        record = asdict(self)
+        record["attention"] = None if self.attention is None else self.attention.tolist()
+        return record
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one performance."""
+
+    id: str
+    """Name of the performance."""
+    targets: tuple[TargetPrediction, ...]
+    """One entry a target, in the model's order."""
+    clips: int
+    """T, the number of clips seen."""
+    seconds_per_clip: float | None = None
+    """Seconds of video in one clip, where known."""
+
+    def __getitem__(self, target: str) -> TargetPrediction:
+        """The prediction of the named target, for example `prediction["PCS"].score`."""
+        for entry in self.targets:
+            if entry.target == target:
+                return entry
+        names = ", ".join(entry.target for entry in self.targets)
+        raise CofinalError(f"target {target!r} is not predicted by this model; it predicts {names}")
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values, for JSON."""
+        return {
+            "id": self.id,
+            "clips": self.clips,
+            "seconds_per_clip": self.seconds_per_clip,
+            "targets": [entry.to_json() for entry in self.targets],
+        }
+
+
+def natural_key(text: str) -> list[Any]:
+    """Sort key under which "10" comes after "9": identifiers of videos are often numbers."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text)]
