@@ -1,0 +1,264 @@
+"""Settings of methods and of training: frozen dataclasses, read from TOML presets.
+
+No torch here: `cofinal --help` must not wait for it. The text under each field is its help text.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from cofinal.errors import CofinalError
+
+PRESET_FOLDER = Path(__file__).parent / "presets"
+
+
+def check(condition: bool, name: str, value: Any, expected: str) -> None:
+    """Refuses a setting in a sentence."""
+    if not condition:
+        raise CofinalError(f"setting {name} is {value!r}; expected {expected}")
+
+
+@dataclass(frozen=True)
+class CoFInAlSettings:
+    """Settings of `cofinal`."""
+
+    grades: int = 4
+    """Number of grades, G."""
+    sub_grades: int = 10
+    """Number of sub-grade prototypes inside a grade, S."""
+    spacing: Literal["equal-count", "equal-width"] = "equal-count"
+    """Whether grades are equally often met in training, or equally wide in points."""
+    principal_components: int = 256
+    """Leading directions of the clip features that the network sees."""
+    width: int = 64
+    """Model width, D."""
+    heads: int = 4
+    """Attention heads."""
+    encoder_layers: int = 1
+    """Transformer layers over clips (temporal fusion)."""
+    decoder_layers: int = 1
+    """Transformer layers in which grade prototypes question the clips (grade parsing)."""
+    embedding_width: int = 32
+    """Width of the sub-grade frame, at least `sub_grades`."""
+    dropout: float = 0.3
+    """Dropout inside the transformer layers."""
+    time_code: float = 0.0
+    """Size of the code of relative time added to clips; 0 leaves order to the summary read-out."""
+    correction_share: float = 0.3
+    """How far a grade feature can turn the direction that the level implies."""
+    target_softness: float = 0.3
+    """Softness of grade targets near edges, as a share of the level's held-out error."""
+    place_weight: float = 0.5
+    """Weight of the dot regression to the sub-grade prototypes."""
+    score_weight: float = 0.5
+    """Weight of the squared error of the score."""
+    separation_weight: float = 0.1
+    """Weight of the term that keeps features of different grades apart."""
+    summary_share: float = 0.5
+    """Share of the closed-form summary read-out in the level; 0 leaves it out."""
+    summary_segments: int = 8
+    """Time segments that the summary read-out sees beside the whole performance."""
+
+    def __post_init__(self) -> None:
+        check(self.grades >= 1, "grades", self.grades, "1 or more")
+        check(self.sub_grades >= 2, "sub_grades", self.sub_grades, "2 or more")
+        check(
+            self.embedding_width >= self.sub_grades,
+            "embedding_width",
+            self.embedding_width,
+            f"at least sub_grades ({self.sub_grades})",
+        )
+        check(0 <= self.summary_share <= 1, "summary_share", self.summary_share, "0 to 1")
+        check(0 <= self.dropout < 1, "dropout", self.dropout, "0 up to but not including 1")
+        check(self.decoder_layers >= 1, "decoder_layers", self.decoder_layers, "1 or more")
+
+
+@dataclass(frozen=True)
+class ReleasedSettings:
+    """Settings of `cofinal-released`: what the authors' program lets one choose."""
+
+    weights: Literal[0, 1, 2, 3] = 3
+    """Fixed weights of the four coarse outputs, by the released program's number."""
+    reverse_head: bool = True
+    """Whether a second coarse head predicts the reversed score."""
+    triplet_weight: float = 1.0
+    """Weight of the triplet term (alpha)."""
+    score_unit: float = 25.0
+    """Points that the unit score 1 stands for; 25 for every data set in the released program."""
+    queries: int = 4
+    """Number of learned queries; the released program crashes on any other than 4."""
+    width: int = 256
+    """Model width; the released program crashes on any other than 256."""
+
+
+@dataclass(frozen=True)
+class GdltSettings:
+    """Settings of `gdlt`, the parent of CoFInAl."""
+
+    triplet_weight: float = 1.0
+    """Weight of the triplet term."""
+    score_unit: float = 25.0
+    """Points that the unit score 1 stands for."""
+    queries: int = 4
+    """Number of learned grade prototypes."""
+    width: int = 256
+    """Model width."""
+
+
+@dataclass(frozen=True)
+class RidgeSettings:
+    """`ridge` has no settings: its strength is chosen by leave-one-out error."""
+
+
+@dataclass(frozen=True)
+class MeanSettings:
+    """`mean` has no settings."""
+
+
+SETTINGS: dict[str, type] = {
+    "cofinal": CoFInAlSettings,
+    "cofinal-released": ReleasedSettings,
+    "gdlt": GdltSettings,
+    "ridge": RidgeSettings,
+    "mean": MeanSettings,
+}
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a method's parameters are trained. Closed-form methods use only `device`."""
+
+    epochs: int = 40
+    """Passes over the training performances."""
+    batch_size: int = 32
+    """Performances in one step."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """AdamW, or SGD with momentum 0.9."""
+    learning_rate: float = 1e-3
+    """Highest learning rate."""
+    final_rate: float = 0.01
+    """Last learning rate, as a share of the highest; the way down is a cosine."""
+    warmup: float = 0.1
+    """Share of all steps in which the rate rises from zero."""
+    weight_decay: float = 0.05
+    """Decay of matrices (AdamW), or of all parameters (SGD)."""
+    clip_gradient: float = 1.0
+    """Largest norm of the gradient; 0 for no limit."""
+    averaging: float = 0.98
+    """Decay of the exponential average of the weights, which is the final model; 0 for none."""
+    view: Literal["subset", "window", "whole"] = "subset"
+    """Clips seen in one pass: a random share in order, a random window, or all."""
+    view_share: float = 0.7
+    """Share of clips in a "subset"."""
+    window_clips: int = 68
+    """Clips in a "window"; shorter performances are padded."""
+    channel_dropout: float = 0.3
+    """Probability that an input channel is blanked for a whole performance."""
+    mixing: float = 1.0
+    """Beta parameter of mixing pairs of performances and their scores; 0 for none."""
+    members: int = 4
+    """Models of different seeds that are trained at once and averaged."""
+    seed: int = 0
+    """Seed of everything random."""
+    device: str = "auto"
+    """"cpu", "cuda", "mps", or "auto" for the best present."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Arithmetic of the training steps; bfloat16 pays on GPUs."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "members", "window_clips"):
+            check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        check(self.learning_rate > 0, "learning_rate", self.learning_rate, "more than 0")
+        check(0 < self.view_share <= 1, "view_share", self.view_share, "above 0, at most 1")
+        check(0 <= self.averaging < 1, "averaging", self.averaging, "0 up to but not including 1")
+        check(0 <= self.channel_dropout < 1, "channel_dropout", self.channel_dropout, "0 up to 1")
+        check(self.mixing >= 0, "mixing", self.mixing, "0 or more")
+        check(self.seed >= 0, "seed", self.seed, "0 or more")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A method with its settings and its training."""
+
+    method: str = "cofinal"
+    model: Any = field(default_factory=CoFInAlSettings)
+    """An instance of `SETTINGS[method]`."""
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for JSON; `preset_from` reads them back."""
+        return asdict(self)
+
+
+def settings_from(cls: type, values: dict[str, Any], where: str) -> Any:
+    """Builds a settings object from plain values; unknown names and wrong types get a sentence."""
+    known = {f.name: f for f in fields(cls)}
+    for name, value in values.items():
+        if name not in known:
+            raise CofinalError(
+                f"{where}: setting {name!r} is unknown; {cls.__name__} knows {', '.join(known)}"
+            )
+        default = known[name].default
+        numbers = isinstance(default, float) and isinstance(value, int)
+        if type(value) is not type(default) and not (numbers and not isinstance(value, bool)):
+            raise CofinalError(
+                f"{where}: setting {name} is {value!r}; expected a {type(default).__name__}"
+            )
+    return cls(**values)
+
+
+def preset_from(values: dict[str, Any], where: str) -> Preset:
+    """Builds a preset from plain values, as read from TOML or JSON."""
+    unknown = set(values) - {"method", "model", "training"}
+    if unknown:
+        raise CofinalError(
+            f"{where}: {sorted(unknown)[0]!r} is unknown; "
+            "a preset has method, [model] and [training]"
+        )
+    method = values.get("method", "cofinal")
+    return Preset(
+        method,
+        settings_from(settings_class(method), values.get("model", {}), f"{where} [model]"),
+        settings_from(TrainingSettings, values.get("training", {}), f"{where} [training]"),
+    )
+
+
+def settings_class(method: str) -> type:
+    """The settings class of a method, or a sentence with the methods there are."""
+    if method not in SETTINGS:
+        raise CofinalError(f"method {method!r} is unknown; choose one of {', '.join(SETTINGS)}")
+    return SETTINGS[method]
+
+
+def preset_names() -> list[str]:
+    """Names of the presets that come with the package."""
+    return sorted(path.stem for path in PRESET_FOLDER.glob("*.toml"))
+
+
+def load_preset(name: str) -> Preset:
+    """Reads a preset by its name, or from a TOML file by its path."""
+    path = Path(name) if name.endswith(".toml") else PRESET_FOLDER / f"{name}.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CofinalError(
+            f"preset {name!r} not found; name a .toml file or one of {', '.join(preset_names())}"
+        ) from error
+    try:
+        return preset_from(tomllib.loads(text), f"preset {name}")
+    except tomllib.TOMLDecodeError as error:
+        raise CofinalError(f"preset {path} is not TOML: {error}") from error
+
+
+def override(preset: Preset, assignments: dict[str, Any]) -> Preset:
+    """Replaces settings named "model.grades" or "training.epochs"; None leaves a setting alone."""
+    for name, value in assignments.items():
+        part, _, key = name.partition(".")
+        target = getattr(preset, part)
+        assert is_dataclass(target) and not isinstance(target, type)
+        if value is not None:
+            preset = replace(preset, **{part: replace(target, **{key: value})})
+    return preset

@@ -1,0 +1,33 @@
+"""Summaries of a whole performance: averages of its clips over time, whole and in segments.
+
+Letters: B videos, T clips, C channels, P segments.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def time_average(clips_BTC: Tensor, mask_BT: Tensor) -> Tensor:
+    """Mean over the valid clips: (B, C)."""
+    weights_BT = mask_BT.to(clips_BTC.dtype)
+    total_BC = torch.einsum("bt,btc->bc", weights_BT, clips_BTC)
+    return total_BC / weights_BT.sum(1, keepdim=True)
+
+
+def soft_segments(clips_BTC: Tensor, mask_BT: Tensor, segments: int) -> Tensor:
+    """Weighted means around `segments` evenly spaced moments of each performance.
+
+    The weights are Gaussians over relative time, one segment wide (standard deviation), so that
+    any number of clips, even one, fills every segment, and a shift by one clip changes little.
+
+    Returns:
+        (B, P, C).
+    """
+    clips_B1 = mask_BT.sum(1, keepdim=True)
+    place_BT = (torch.arange(mask_BT.shape[1], device=mask_BT.device) + 0.5) / clips_B1
+    centres_P = (torch.arange(segments, device=mask_BT.device) + 0.5) / segments
+    distance_BPT = (place_BT[:, None, :] - centres_P[None, :, None]) * segments
+    logits_BPT = (-0.5 * distance_BPT.square()).masked_fill(~mask_BT[:, None, :], -torch.inf)
+    return torch.einsum("bpt,btc->bpc", logits_BPT.softmax(-1).to(clips_BTC.dtype), clips_BTC)

@@ -1,0 +1,109 @@
+"""What every method offers, so that training, evaluation and scoring need to know no more.
+
+A method is a torch module. Whatever it learns without gradients (score range, grade edges, scales,
+closed-form read-outs) it learns in `prepare`; whatever it learns by gradients are its parameters,
+trained on `training_loss`. Closed-form methods simply have no parameters.
+
+Letters: B videos, T clips, C backbone channels, G grades, K targets, N performances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cofinal.errors import CofinalError
+from cofinal.grades import to_score
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model reads and what it predicts."""
+
+    channels: int
+    """C, width of a clip's features."""
+    targets: tuple[str, ...]
+    """Names of the K predicted scores, for example ("TES", "PCS")."""
+
+    def __post_init__(self) -> None:
+        if self.channels < 1:
+            raise CofinalError(f"{self.channels} channels a clip; expected at least 1")
+        if not self.targets or len(set(self.targets)) != len(self.targets):
+            raise CofinalError(f"targets {list(self.targets)}: expected one or more different names")
+
+
+@dataclass
+class ModelOutput:
+    """Answers for a batch. Optional fields are None where a method has no such notion."""
+
+    unit_score_BK: Tensor
+    """Score as a share of the model's score range; see `AssessmentModel.edges_KG`."""
+    grade_probabilities_BKG: Tensor | None = None
+    """Probability of each grade, lowest first, summing to one."""
+    place_BKG: Tensor | None = None
+    """Place in [0, 1] inside each grade, if the performance has that grade."""
+    attention_BKGT: Tensor | None = None
+    """Share of each grade prototype's attention to each clip; zero on padding, summing to one."""
+    extras: dict[str, Tensor] = field(default_factory=dict)
+    """Further tensors of a method, for its loss and for tests."""
+
+
+class AssessmentModel(nn.Module):
+    """Base of every method: holds the task, the settings and the score range."""
+
+    Settings: ClassVar[type]
+    """Settings class of the method, from `cofinal.config`."""
+    edges_KG: Tensor
+    """Edges in points: (K, G + 1); (K, 2), the range alone, where there are no grades."""
+
+    def __init__(self, task: Task, settings: Any, grades: int = 1) -> None:
+        super().__init__()
+        self.task = task
+        self.settings = settings
+        edges = torch.linspace(0, 1, grades + 1, dtype=torch.float64)
+        self.register_buffer("edges_KG", edges.repeat(len(task.targets), 1))
+
+    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+        """Learns what needs no gradients from the training performances.
+
+        Args:
+            clips: N tensors (T, C), float32, on the CPU.
+            scores_NK: scores in points.
+        """
+        raise NotImplementedError
+
+    def fixed_stage(self, clips: Tensor) -> Tensor:
+        """The first, gradient-free step on clips (..., C); training applies it once, not per epoch."""
+        return clips.float()
+
+    def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
+        """Assesses a batch. `mask_BT` is True at valid clips, which come first."""
+        raise NotImplementedError
+
+    def training_loss(
+        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
+    ) -> dict[str, Tensor]:
+        """Named loss terms whose sum is minimised; `staged_BTC` has passed `fixed_stage`."""
+        raise NotImplementedError
+
+    def score(self, output: ModelOutput) -> Tensor:
+        """Scores in points (B, K), float64."""
+        return to_score(output.unit_score_BK.double(), self.edges_KG)
+
+    @property
+    def trains_by_gradient(self) -> bool:
+        """Whether the method has parameters at all."""
+        return any(True for _ in self.parameters())
+
+
+def pad_clips(clips: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Stacks performances of different length: (B, T, C) with zeros behind, and the mask (B, T)."""
+    mask_BT = torch.zeros(len(clips), max(len(clip) for clip in clips), dtype=torch.bool)
+    for row, clip in zip(mask_BT, clips, strict=True):
+        row[: len(clip)] = True
+    return nn.utils.rnn.pad_sequence(list(clips), batch_first=True), mask_BT.to(clips[0].device)

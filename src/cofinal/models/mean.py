@@ -1,0 +1,38 @@
+"""The mean of the training scores: what a method without eyes achieves.
+
+Source: the standard constant baseline; its R-l2 is the variance of the scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cofinal.config import MeanSettings
+from cofinal.grades import grade_edges, to_unit_score
+from cofinal.models.interface import AssessmentModel, ModelOutput, Task
+
+
+class Mean(AssessmentModel):
+    """Answers the training mean for every performance."""
+
+    Settings = MeanSettings
+    mean_K: Tensor
+
+    def __init__(self, task: Task, settings: MeanSettings) -> None:
+        super().__init__(task, settings)
+        self.register_buffer("mean_K", torch.zeros(len(task.targets), dtype=torch.float64))
+
+    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+        """Stores the mean of each target."""
+        edges = [grade_edges(column, grades=1) for column in scores_NK.T]
+        self.edges_KG.copy_(torch.from_numpy(np.stack(edges)))
+        self.mean_K.copy_(torch.from_numpy(scores_NK.mean(0)))
+
+    def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
+        """Assesses a batch."""
+        unit_K = to_unit_score(self.mean_K, self.edges_KG).to(torch.float32)
+        return ModelOutput(unit_score_BK=unit_K.expand(len(clips_BTC), -1))
