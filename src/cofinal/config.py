@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 from cofinal.errors import CofinalError
 
@@ -180,6 +180,45 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+class DataSource:
+    """Where performances come from."""
+
+    dataset: str
+    """Name of a published data set ("fisv", "rg"), or the path of your own CSV of labels."""
+    data: Path | None = None
+    """Folder of the published label files and features; for a CSV, the folder of features."""
+    features: Path | None = None
+    """Folder of the .npy features, if it is not where the data set's authors put it."""
+    targets: tuple[str, ...] = ()
+    """Scores to predict; all default ones of the data set if none are named."""
+    category: str | None = None
+    """Keep only performances of this category, for example one apparatus."""
+
+
+@dataclass(frozen=True)
+class ProtocolSettings:
+    """How a method is evaluated."""
+
+    protocol: Literal["final", "kfold", "group", "best-on-test"] = "kfold"
+    """"final": train split against test split, last epoch. "kfold": random folds. "group": folds
+    that keep groups together. "best-on-test": as most published numbers, optimistic."""
+    folds: int = 5
+    """Number of folds."""
+    group: str | None = None
+    """Group column of "group", for example skater or event."""
+    repeats: int = 1
+    """How often all folds are repeated with another partition and seed."""
+    per_category: bool = False
+    """Train one model per category (apparatus) instead of one for all."""
+    within: str | None = None
+    """Group column of the within-group SRCC; event if the data has it."""
+
+    def __post_init__(self) -> None:
+        check(self.folds >= 2, "folds", self.folds, "2 or more")
+        check(self.repeats >= 1, "repeats", self.repeats, "1 or more")
+
+
+@dataclass(frozen=True)
 class Preset:
     """A method with its settings and its training."""
 
@@ -196,6 +235,7 @@ class Preset:
 def settings_from(cls: type, values: dict[str, Any], where: str) -> Any:
     """Builds a settings object from plain values; unknown names and wrong types get a sentence."""
     known = {f.name: f for f in fields(cls)}
+    hints = get_type_hints(cls)
     for name, value in values.items():
         if name not in known:
             raise CofinalError(
@@ -206,6 +246,12 @@ def settings_from(cls: type, values: dict[str, Any], where: str) -> Any:
         if type(value) is not type(default) and not (numbers and not isinstance(value, bool)):
             raise CofinalError(
                 f"{where}: setting {name} is {value!r}; expected a {type(default).__name__}"
+            )
+        choices = get_args(hints[name])
+        if choices and value not in choices:
+            raise CofinalError(
+                f"{where}: setting {name} is {value!r}; "
+                f"choose one of {', '.join(map(str, choices))}"
             )
     return cls(**values)
 

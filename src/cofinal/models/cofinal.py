@@ -176,9 +176,16 @@ class CoFInAl(AssessmentModel):
         # Training errors would not do, since a trained network has next to none.
         error_K = self.summary.fit(clips, scores_NK) / (edges_KG[:, -1] - edges_KG[:, 0])
         self.level_error_K.copy_(torch.from_numpy(error_K))
-        unit_NK = to_unit_score(torch.from_numpy(scores_NK), self.edges_KG)
+        unit_NK = to_unit_score(torch.from_numpy(scores_NK).float(), self.edges_KG)
         with torch.no_grad():
             self.level_bias_K.copy_(unit_NK.mean(0))
+
+    @torch.no_grad()
+    def start_from(self, prepared: AssessmentModel) -> None:
+        """Takes over what another member prepared; the level starts at the mean score."""
+        super().start_from(prepared)
+        assert isinstance(prepared, CoFInAl)
+        self.level_bias_K.copy_(prepared.level_bias_K)
 
     def fixed_stage(self, clips: Tensor) -> Tensor:
         """Whitened principal components of the clips."""

@@ -65,7 +65,7 @@ class AssessmentModel(nn.Module):
         super().__init__()
         self.task = task
         self.settings = settings
-        edges = torch.linspace(0, 1, grades + 1, dtype=torch.float64)
+        edges = torch.linspace(0, 1, grades + 1)
         self.register_buffer("edges_KG", edges.repeat(len(task.targets), 1))
 
     def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
@@ -76,6 +76,12 @@ class AssessmentModel(nn.Module):
             scores_NK: scores in points.
         """
         raise NotImplementedError
+
+    @torch.no_grad()
+    def start_from(self, prepared: AssessmentModel) -> None:
+        """Takes over what `prepare` learned for another member of the same ensemble."""
+        for mine, other in zip(self.buffers(), prepared.buffers(), strict=True):
+            mine.copy_(other)
 
     def fixed_stage(self, clips: Tensor) -> Tensor:
         """The first, gradient-free step on clips (..., C); training applies it once, not per epoch."""
@@ -92,8 +98,8 @@ class AssessmentModel(nn.Module):
         raise NotImplementedError
 
     def score(self, output: ModelOutput) -> Tensor:
-        """Scores in points (B, K), float64."""
-        return to_score(output.unit_score_BK.double(), self.edges_KG)
+        """Scores in points (B, K)."""
+        return to_score(output.unit_score_BK.float(), self.edges_KG)
 
     @property
     def trains_by_gradient(self) -> bool:

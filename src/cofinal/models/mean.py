@@ -24,7 +24,7 @@ class Mean(AssessmentModel):
 
     def __init__(self, task: Task, settings: MeanSettings) -> None:
         super().__init__(task, settings)
-        self.register_buffer("mean_K", torch.zeros(len(task.targets), dtype=torch.float64))
+        self.register_buffer("mean_K", torch.zeros(len(task.targets)))
 
     def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
         """Stores the mean of each target."""
@@ -34,5 +34,5 @@ class Mean(AssessmentModel):
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch."""
-        unit_K = to_unit_score(self.mean_K, self.edges_KG).to(torch.float32)
+        unit_K = to_unit_score(self.mean_K, self.edges_KG)
         return ModelOutput(unit_score_BK=unit_K.expand(len(clips_BTC), -1))

@@ -108,4 +108,4 @@ class Ridge(AssessmentModel):
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch."""
         points_BK = self.readout(time_average(clips_BTC.float(), mask_BT))
-        return ModelOutput(unit_score_BK=to_unit_score(points_BK, self.edges_KG.float()))
+        return ModelOutput(unit_score_BK=to_unit_score(points_BK, self.edges_KG))

@@ -1,0 +1,194 @@
+"""Performances in memory: labels, groups and clip features of one data set.
+
+Letters: N performances, T clips, C backbone channels, K targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from cofinal.config import DataSource
+from cofinal.data.cards import load_card
+from cofinal.data.features import RECIPE_FILE, read_recipe, read_values
+from cofinal.data.findings import Finding, refuse_errors
+from cofinal.data.labels import Label, LabelTable, read_card_labels, read_csv_labels
+from cofinal.errors import CofinalError
+from cofinal.records import FeatureRecipe
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """N performances with everything known of them. Features are held once, as they were stored."""
+
+    name: str
+    targets: tuple[str, ...]
+    """Names of the K targets."""
+    ids: tuple[str, ...]
+    scores: np.ndarray
+    """(N, K) points, float64."""
+    clips: tuple[np.ndarray, ...]
+    """N arrays (T, C), float16 or float32."""
+    splits: tuple[str, ...]
+    """For each performance "train", "test" or another name."""
+    categories: tuple[str | None, ...]
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Group column, for example "skater" -> N group names."""
+    recipe: FeatureRecipe = field(default_factory=FeatureRecipe)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return int(self.clips[0].shape[1])
+
+    def subset(self, index: Sequence[int] | np.ndarray) -> Dataset:
+        """The performances at these positions; features are shared, not copied."""
+        index = [int(i) for i in index]
+        return replace(
+            self,
+            ids=tuple(self.ids[i] for i in index),
+            scores=self.scores[index],
+            clips=tuple(self.clips[i] for i in index),
+            splits=tuple(self.splits[i] for i in index),
+            categories=tuple(self.categories[i] for i in index),
+            groups={name: tuple(g[i] for i in index) for name, g in self.groups.items()},
+        )
+
+    def split(self, name: str) -> Dataset:
+        """The performances of one split; an absent one gets a sentence."""
+        index = [i for i, split in enumerate(self.splits) if split == name]
+        if not index:
+            raise CofinalError(
+                f"{self.name} has no performance in split {name!r}, only in "
+                f"{', '.join(sorted(set(self.splits)))}; use --protocol kfold, or add the split"
+            )
+        return self.subset(index)
+
+
+def read_labels(source: DataSource) -> LabelTable:
+    """Reads the labels of a data source with their findings."""
+    if source.dataset.endswith(".csv"):
+        return read_csv_labels(Path(source.dataset), source.targets)
+    card = load_card(source.dataset)
+    if source.data is None:
+        raise CofinalError(f"data set {card.name} needs the folder it lies in; name it with --data")
+    return read_card_labels(card, source.data)
+
+
+def feature_folder(source: DataSource) -> Path:
+    """The folder in which the features lie."""
+    if source.features is not None:
+        candidates = [source.features]
+    elif source.dataset.endswith(".csv"):
+        candidates = [source.data or Path(source.dataset).parent / "features"]
+    else:
+        assert source.data is not None
+        candidates = [source.data / name for name in load_card(source.dataset).feature_folders]
+        candidates.append(source.data)
+    for folder in candidates:
+        if folder.is_dir() and next(folder.glob("*.npy"), None) is not None:
+            return folder
+    raise CofinalError(
+        f"no .npy features in {' or '.join(map(str, candidates))}; name their folder with --features"
+    )
+
+
+def expected_recipe(source: DataSource, folder: Path) -> FeatureRecipe:
+    """What is known of how the features were made: features.json, else the data set's card."""
+    if (folder / RECIPE_FILE).exists() or source.dataset.endswith(".csv"):
+        return read_recipe(folder)
+    return load_card(source.dataset).recipe
+
+
+def chosen_targets(source: DataSource, table: LabelTable) -> tuple[str, ...]:
+    """The targets to predict: those named, or the default ones."""
+    names = {target.name: target for target in table.targets}
+    for name in source.targets:
+        if name not in names:
+            raise CofinalError(
+                f"target {name!r} is unknown; {source.dataset} has {', '.join(names)}"
+            )
+    return source.targets or tuple(name for name, target in names.items() if target.default)
+
+
+def read_clips(
+    labels: Sequence[Label], folder: Path, channels: int | None, findings: list[Finding]
+) -> list[np.ndarray | None]:
+    """Reads the features of every label once; faults become findings and give None."""
+    clips: list[np.ndarray | None] = []
+    for label in labels:
+        path = folder / f"{label.id}.npy"
+        clips.append(None)
+        try:
+            values = read_values(path)
+        except CofinalError as error:
+            kind = "features-unreadable" if path.exists() else "features-missing"
+            findings.append(Finding(kind, str(error), label.file, label.line))
+            continue
+        channels = channels or values.shape[1]
+        fault = features_fault(values, channels)
+        if fault:
+            findings.append(Finding(fault[0], f"{path} {fault[1]}", label.file, label.line))
+        else:
+            clips[-1] = values
+    return clips
+
+
+def features_fault(values: np.ndarray, channels: int) -> tuple[str, str] | None:
+    """Kind and description of what is wrong with (T, C) values, or None."""
+    if values.shape[1] != channels:
+        return "features-width", f"has {values.shape[1]} channels instead of {channels}"
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        clip = int(np.flatnonzero(~finite)[0])
+        return "features-not-finite", f"holds a value that is not finite, first in clip {clip}"
+    return None
+
+
+def of_category(labels: Sequence[Label], category: str | None) -> list[Label]:
+    """Labels of one category, or all; an unknown category gets a sentence."""
+    if category is None:
+        return list(labels)
+    kept = [label for label in labels if label.category == category]
+    if not kept:
+        known = sorted({label.category or "none" for label in labels})
+        raise CofinalError(f"category {category!r} is unknown; the data has {', '.join(known)}")
+    return kept
+
+
+def load_dataset(source: DataSource) -> Dataset:
+    """Reads labels and features of a data source into memory, once.
+
+    Raises:
+        CofinalError: anything that makes the data unfit for training; the message names the first
+            fault with file and line. `cofinal.data.checks.check_dataset` lists all of them.
+    """
+    table = read_labels(source)
+    refuse_errors(table.findings)
+    targets = chosen_targets(source, table)
+    labels = of_category(table.labels, source.category)
+    if not labels:
+        raise CofinalError(f"{source.dataset} has no labelled performance")
+    folder = feature_folder(source)
+    channels = None if source.dataset.endswith(".csv") else load_card(source.dataset).channels
+    findings: list[Finding] = []
+    clips = read_clips(labels, folder, channels, findings)
+    refuse_errors(findings)
+    columns = sorted({name for label in labels for name in label.groups})
+    return Dataset(
+        name=Path(source.dataset).stem,
+        targets=targets,
+        ids=tuple(label.id for label in labels),
+        scores=np.array([[label.scores[name] for name in targets] for label in labels]),
+        clips=tuple(values for values in clips if values is not None),
+        splits=tuple(label.split for label in labels),
+        categories=tuple(label.category for label in labels),
+        groups={name: tuple(label.groups.get(name, "") for label in labels) for name in columns},
+        recipe=expected_recipe(source, folder),
+    )

@@ -1,0 +1,88 @@
+"""Reading clip features from `.npy` files that may be anything.
+
+Letters: T clips, C backbone channels.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from cofinal.errors import CofinalError
+from cofinal.records import ClipFeatures, FeatureRecipe
+from cofinal.storage import read_json
+
+RECIPE_FILE = "features.json"
+
+
+def read_values(path: str | Path) -> np.ndarray:
+    """Reads one (T, C) array of float16 or float32; nothing is ever unpickled.
+
+    The header is compared with the file's size before anything is allocated, so a hostile header
+    cannot ask for memory that the file does not have.
+
+    Raises:
+        CofinalError: missing, empty, truncated, no .npy, not floating point, or not (T, C).
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            shape, fortran_order, dtype, offset = _header(stream, path)
+            _check_layout(path, shape, dtype, offset)
+            values = np.fromfile(stream, dtype=dtype, count=shape[0] * shape[1])
+    except OSError as error:
+        raise CofinalError(
+            f"cannot read {path}: {error.strerror or error}; expected a .npy file of clip features"
+        ) from error
+    values = values.reshape(shape, order="F" if fortran_order else "C")
+    return np.ascontiguousarray(values.astype(dtype.newbyteorder("="), copy=False))
+
+
+def _header(stream, path: Path) -> tuple[tuple[int, ...], bool, np.dtype, int]:  # type: ignore[no-untyped-def]
+    """Shape, order, type and offset of the data; a file without a sound header gets a sentence."""
+    try:
+        version = np.lib.format.read_magic(stream)
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        return (*read(stream), stream.tell())
+    except (ValueError, KeyError, EOFError, SyntaxError, UnicodeDecodeError) as error:
+        size = path.stat().st_size
+        what = "is empty" if size == 0 else "is not a .npy file"
+        raise CofinalError(
+            f"{path} {what} ({size} bytes); expected clip features written by numpy.save"
+        ) from error
+
+
+def _check_layout(path: Path, shape: tuple[int, ...], dtype: np.dtype, offset: int) -> None:
+    if dtype.kind != "f" or dtype.itemsize not in (2, 4):
+        raise CofinalError(
+            f"{path} holds {dtype}; expected float16 or float32 features of shape (clips, channels)"
+        )
+    if len(shape) != 2 or 0 in shape:
+        raise CofinalError(f"{path} has shape {shape}; expected (clips, channels), neither zero")
+    needed = shape[0] * shape[1] * dtype.itemsize
+    found = path.stat().st_size - offset
+    if found < needed:
+        raise CofinalError(
+            f"{path} is truncated: {found} of {needed} bytes of data; copy or extract it again"
+        )
+
+
+def read_recipe(folder: str | Path) -> FeatureRecipe:
+    """The recipe in `features.json` of a folder; an empty recipe if there is no such file."""
+    path = Path(folder) / RECIPE_FILE
+    if not path.exists():
+        return FeatureRecipe()
+    value = read_json(path, "a description of clip features")
+    if not isinstance(value, dict):
+        raise CofinalError(f"{path} holds {type(value).__name__}; expected an object")
+    return FeatureRecipe.from_json(value)
+
+
+def read_features(path: str | Path) -> ClipFeatures:
+    """Reads the features of one performance, with the recipe that lies beside them."""
+    path = Path(path)
+    return ClipFeatures(read_values(path), id=path.stem, recipe=read_recipe(path.parent))

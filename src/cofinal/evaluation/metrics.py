@@ -1,0 +1,127 @@
+"""The field's measures. A measure that is undefined is None, never 0 or 1.
+
+Letters: N performances. Definitions: method.md section 3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy.stats import rankdata
+
+# Fewer items have no meaningful rank correlation.
+FEWEST_ITEMS = 3
+# Smallest group (event) that takes part in the within-group correlation.
+FEWEST_IN_GROUP = 6
+
+
+def _as_float(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    return np.asarray(values, dtype=np.float64)
+
+
+def srcc(predicted: Sequence[float] | np.ndarray, score: Sequence[float] | np.ndarray) -> float | None:
+    """Spearman's rank correlation, ties by average ranks; in [-1, 1].
+
+    None for fewer than 3 items and for constant predictions or scores.
+    """
+    value = float(srcc_rows(_as_float(predicted)[None], _as_float(score)[None])[0])
+    return None if math.isnan(value) else value
+
+
+def srcc_rows(predicted: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Spearman's correlation of each row of two (R, N) arrays: (R,), NaN where undefined."""
+    if predicted.shape[1] < FEWEST_ITEMS:
+        return np.full(len(predicted), np.nan)
+    a, b = (rankdata(values, axis=1) for values in (predicted, score))
+    a, b = (ranks - ranks.mean(1, keepdims=True) for ranks in (a, b))
+    scale = np.sqrt((a * a).sum(1) * (b * b).sum(1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(scale > 0, (a * b).sum(1) / scale, np.nan)
+
+
+def r_l2(predicted: Sequence[float] | np.ndarray, score: Sequence[float] | np.ndarray) -> float | None:
+    """R-l2 x 100: 100 mean(((prediction - score) / (highest - lowest score))^2).
+
+    None if all scores are equal or there are none.
+    """
+    predicted, score = _as_float(predicted), _as_float(score)
+    if len(score) == 0 or np.ptp(score) == 0:
+        return None
+    return float(100 * np.mean(((predicted - score) / np.ptp(score)) ** 2))
+
+
+def mae(predicted: Sequence[float] | np.ndarray, score: Sequence[float] | np.ndarray) -> float | None:
+    """Mean absolute error in points; None if there is nothing to compare."""
+    predicted, score = _as_float(predicted), _as_float(score)
+    return float(np.abs(predicted - score).mean()) if len(score) else None
+
+
+def fisher_mean(correlations: Sequence[float | None]) -> float | None:
+    """Average of correlations through Fisher's z; None if any is undefined.
+
+    A perfect correlation has infinite z, so the average with one is 1 (or -1); opposite perfect
+    correlations have no average.
+    """
+    if not correlations or any(value is None for value in correlations):
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = float(np.tanh(np.mean(np.arctanh(np.array(correlations, dtype=np.float64)))))
+    return None if math.isnan(mean) else mean
+
+
+def within_group_srcc(
+    predicted: Sequence[float] | np.ndarray,
+    score: Sequence[float] | np.ndarray,
+    groups: Sequence[str],
+) -> float | None:
+    """SRCC inside each group of at least 6, averaged with group sizes as weights.
+
+    Judging is ranking the performances of one competition. Groups whose correlation is undefined
+    take no part; None if none is left.
+    """
+    predicted, score, names = _as_float(predicted), _as_float(score), np.asarray(groups)
+    values, sizes = [], []
+    for name in np.unique(names[names != ""]):
+        member = names == name
+        value = srcc(predicted[member], score[member])
+        if member.sum() >= FEWEST_IN_GROUP and value is not None:
+            values.append(value)
+            sizes.append(int(member.sum()))
+    return float(np.average(values, weights=sizes)) if values else None
+
+
+Measure = Callable[[np.ndarray, np.ndarray], float | None]
+
+
+def srcc_interval(
+    predicted: np.ndarray,
+    score: np.ndarray,
+    level: float = 0.95,
+    samples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float] | None:
+    """Bootstrap percentile interval of SRCC over performances.
+
+    Args:
+        predicted: (N,), or (R, N) for repeats of which the mean SRCC is the statistic.
+        score: (N,).
+        level: share of bootstrap samples inside.
+        samples: bootstrap samples.
+        seed: seed of the resampling.
+
+    Returns:
+        Lower and upper end, or None where SRCC itself is undefined.
+    """
+    repeats = np.atleast_2d(_as_float(predicted))
+    score = _as_float(score)
+    if any(srcc(row, score) is None for row in repeats):
+        return None
+    index = np.random.default_rng(seed).integers(len(score), size=(samples, len(score)))
+    values = np.mean([srcc_rows(row[index], score[index]) for row in repeats], axis=0)
+    # Tiny samples may draw one performance only, whose correlation is undefined.
+    values = values[np.isfinite(values)]
+    tail = (1 - level) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)

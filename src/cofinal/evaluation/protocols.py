@@ -1,0 +1,84 @@
+"""Who is trained on and who is judged: official split, folds, folds that keep groups together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import GroupKFold, KFold
+
+from cofinal.config import ProtocolSettings
+from cofinal.data.dataset import Dataset
+from cofinal.errors import CofinalError
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Positions in the data set of one training and one held-out part."""
+
+    name: str
+    train: np.ndarray
+    held_out: np.ndarray
+
+
+def make_folds(dataset: Dataset, protocol: ProtocolSettings, repeat: int = 0) -> list[Fold]:
+    """Folds of a protocol.
+
+    Args:
+        dataset: all performances.
+        protocol: "final" and "best-on-test" give one fold, the official split.
+        repeat: 0, 1, ...: another partition each; group folds of repeat 0 are scikit-learn's
+            unshuffled ones, which do not depend on a seed.
+
+    Raises:
+        CofinalError: no test split, unknown group column, or too few performances or groups.
+    """
+    if protocol.protocol in ("final", "best-on-test"):
+        return [official_fold(dataset)]
+    groups = None
+    if protocol.protocol == "group":
+        groups = group_values(dataset, protocol.group)
+    count = len(set(groups)) if groups else len(dataset)
+    if protocol.folds > count:
+        what = f"groups in {protocol.group!r}" if groups else "performances"
+        raise CofinalError(
+            f"{count} {what} cannot fill {protocol.folds} folds; ask for fewer with --folds"
+        )
+    if groups is None:
+        splitter = KFold(protocol.folds, shuffle=True, random_state=repeat)
+    elif repeat == 0:
+        splitter = GroupKFold(protocol.folds)
+    else:
+        splitter = GroupKFold(protocol.folds, shuffle=True, random_state=repeat)
+    parts = splitter.split(np.zeros(len(dataset)), groups=groups)
+    return [Fold(f"repeat{repeat}-fold{i}", train, test) for i, (train, test) in enumerate(parts)]
+
+
+def official_fold(dataset: Dataset) -> Fold:
+    """The official split; data without a test part gets a sentence."""
+    dataset.split("train"), dataset.split("test")
+    splits = np.array(dataset.splits)
+    return Fold("official", np.flatnonzero(splits == "train"), np.flatnonzero(splits == "test"))
+
+
+def group_values(dataset: Dataset, column: str | None) -> Sequence[str]:
+    """The group of each performance; an unknown column or a missing value gets a sentence."""
+    known = ", ".join(dataset.groups) or "none"
+    if column is None or column not in dataset.groups:
+        raise CofinalError(
+            f"group column {column!r} is unknown; {dataset.name} has {known}; name one with --group"
+        )
+    values = dataset.groups[column]
+    for identifier, value in zip(dataset.ids, values, strict=True):
+        if not value:
+            raise CofinalError(
+                f"performance {identifier} has no {column!r}; fill it in, since a performance "
+                "without a group could share one with another fold"
+            )
+    if len(set(values)) == len(values):
+        raise CofinalError(
+            f"every performance has a {column!r} of its own; such groups keep nothing together, "
+            "use --protocol kfold"
+        )
+    return values

@@ -1,0 +1,47 @@
+"""Running a model over many performances of different length.
+
+Letters: N performances, B videos, T clips, C channels, K targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from cofinal.models.ensemble import Ensemble
+from cofinal.models.interface import ModelOutput, pad_clips
+
+# Performances assessed together: enough to fill two cores, small enough for any memory.
+BATCH = 16
+
+
+@torch.no_grad()
+def assess_all(
+    model: Ensemble, clips: Sequence[np.ndarray], device: torch.device | str = "cpu"
+) -> Iterator[tuple[list[int], ModelOutput]]:
+    """Assesses performances in batches of similar length.
+
+    Args:
+        model: trained members, on `device`.
+        clips: N arrays (T, C).
+
+    Yields:
+        The positions in `clips` of a batch, and the output for them.
+    """
+    order = sorted(range(len(clips)), key=lambda index: len(clips[index]))
+    for start in range(0, len(order), BATCH):
+        index = order[start : start + BATCH]
+        batch = [torch.from_numpy(clips[i]).to(device).float() for i in index]
+        yield index, model(*pad_clips(batch))
+
+
+def predict_scores(
+    model: Ensemble, clips: Sequence[np.ndarray], device: torch.device | str = "cpu"
+) -> np.ndarray:
+    """Scores in points (N, K), float64, in the order of `clips`."""
+    scores = np.empty((len(clips), len(model.first.task.targets)))
+    for index, output in assess_all(model, clips, device):
+        scores[index] = model.score(output).double().cpu().numpy()
+    return scores

@@ -1,0 +1,131 @@
+"""Training batches: all clips in one tensor, a batch being one gather from it.
+
+Letters: N performances, B videos in a batch, T clips, C channels, K targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cofinal.config import TrainingSettings
+
+
+@dataclass
+class Batch:
+    """What one training step sees."""
+
+    clips_BTC: Tensor
+    mask_BT: Tensor
+    scores_BK: Tensor
+    """Points."""
+
+
+@dataclass
+class PackedClips:
+    """N performances of different length, end to end."""
+
+    clips_PC: Tensor
+    """All clips of all performances, one after the other."""
+    start_N: Tensor
+    length_N: Tensor
+
+    @classmethod
+    def of(cls, clips: Sequence[Tensor], device: torch.device) -> PackedClips:
+        """Packs a sequence of (T, C) tensors onto a device."""
+        length_N = torch.tensor([len(values) for values in clips])
+        start_N = length_N.cumsum(0) - length_N
+        return cls(torch.cat(list(clips)).to(device), start_N, length_N)
+
+    def gather(self, rows_B: Tensor, clip_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        """Clips number `clip_BT` of performances `rows_B`; zeros where the mask is False."""
+        index_BT = self.start_N[rows_B].unsqueeze(1) + clip_BT.where(mask_BT, torch.zeros(()).long())
+        device = self.clips_PC.device
+        return self.clips_PC[index_BT.to(device)] * mask_BT.to(device).unsqueeze(-1)
+
+
+def choose_clips(
+    length_B: Tensor, settings: TrainingSettings, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Which clips of each performance this pass sees.
+
+    Returns:
+        (B, T) clip numbers in time order, and the mask (B, T) of valid ones, which come first.
+    """
+    if settings.view == "window":
+        return _window(length_B, settings.window_clips, generator)
+    longest = int(length_B.max())
+    position_T = torch.arange(longest)
+    exists_BT = position_T < length_B.unsqueeze(1)
+    if settings.view == "whole":
+        return position_T.expand(len(length_B), -1), exists_BT
+    # A random subset: the clips with the smallest random keys, put back in order.
+    kept_B1 = (length_B * settings.view_share).ceil().long().clamp(min=1).unsqueeze(1)
+    keys_BT = torch.rand(len(length_B), longest, generator=generator).masked_fill(~exists_BT, 2.0)
+    rank_BT = keys_BT.argsort(1).argsort(1)
+    chosen_BT = position_T.where(rank_BT < kept_B1, torch.full((), longest)).sort(1).values
+    chosen_BT = chosen_BT[:, : int(kept_B1.max())]
+    return chosen_BT, chosen_BT < longest
+
+
+def _window(length_B: Tensor, clips: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A random run of consecutive clips; shorter performances are seen whole, with padding.
+
+    Differs: the last window can be drawn too, which the released program never does.
+    """
+    last_start_B = (length_B - clips).clamp(min=0)
+    start_B = (torch.rand(len(length_B), generator=generator) * (last_start_B + 1)).long()
+    position_BT = start_B.unsqueeze(1) + torch.arange(clips)
+    return position_BT, position_BT < length_B.unsqueeze(1)
+
+
+def draw_batch(
+    packed: PackedClips,
+    scores_NK: Tensor,
+    rows_B: Tensor,
+    settings: TrainingSettings,
+    generator: torch.Generator,
+) -> Batch:
+    """One training batch: chosen clips, mixed pairs, blanked channels.
+
+    All randomness comes from `generator`, so that an epoch repeats exactly.
+    """
+    clip_BT, mask_BT = choose_clips(packed.length_N[rows_B], settings, generator)
+    clips_BTC = packed.gather(rows_B, clip_BT, mask_BT)
+    scores_BK = scores_NK[rows_B.to(scores_NK.device)]
+    if settings.mixing > 0:
+        partner_B = torch.randperm(len(rows_B), generator=generator)
+        share = _beta(settings.mixing, generator)
+        clips_BTC = share * clips_BTC + (1 - share) * stretch(clips_BTC, mask_BT, partner_B)
+        scores_BK = share * scores_BK + (1 - share) * scores_BK[partner_B.to(scores_BK.device)]
+    if settings.channel_dropout > 0:
+        keep_B1C = (
+            torch.rand(len(rows_B), 1, clips_BTC.shape[-1], generator=generator)
+            >= settings.channel_dropout
+        )
+        scale = 1 / (1 - settings.channel_dropout)
+        clips_BTC = clips_BTC * (keep_B1C * scale).to(clips_BTC.device)
+    return Batch(clips_BTC, mask_BT.to(clips_BTC.device), scores_BK)
+
+
+def stretch(clips_BTC: Tensor, mask_BT: Tensor, partner_B: Tensor) -> Tensor:
+    """Each performance's partner, its clips picked to the performance's own length.
+
+    Mixing then meets opening with opening and final spin with final spin.
+    """
+    length_B1 = mask_BT.sum(1, keepdim=True)
+    partner_length_B1 = length_B1[partner_B]
+    position_T = torch.arange(mask_BT.shape[1])
+    clip_BT = (position_T * partner_length_B1 / length_B1).long().minimum(partner_length_B1 - 1)
+    device = clips_BTC.device
+    mixed_BTC = clips_BTC[partner_B.unsqueeze(1).to(device), clip_BT.to(device)]
+    return mixed_BTC * mask_BT.to(device).unsqueeze(-1)
+
+
+def _beta(parameter: float, generator: torch.Generator) -> float:
+    """A draw from Beta(a, a), which torch offers without a generator only."""
+    gamma = torch._standard_gamma(torch.full((2,), parameter, dtype=torch.float64), generator)
+    return float(gamma[0] / gamma.sum())

@@ -1,0 +1,185 @@
+"""The training loop, readable from top to bottom: set up, epochs, finished members.
+
+Letters: M members, N performances, B videos, T clips, C channels, K targets.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cofinal.config import Preset, TrainingSettings
+from cofinal.data.dataset import Dataset
+from cofinal.errors import CofinalError
+from cofinal.models import build_model
+from cofinal.models.ensemble import Ensemble
+from cofinal.models.interface import AssessmentModel, Task
+from cofinal.progress import track
+from cofinal.training.batches import PackedClips, draw_batch
+from cofinal.training.optim import build_optimizer, learning_rate
+from cofinal.training.runs import Run
+from cofinal.training.stack import MemberStack
+
+# Seeds of members and epochs are spread so that runs of neighbouring seeds share none.
+MEMBER_STRIDE = 1_000
+EPOCH_STRIDE = 1_000_003
+
+
+def train(
+    dataset: Dataset,
+    preset: Preset,
+    folder: str | Path | None = None,
+    show_progress: bool = True,
+) -> Ensemble:
+    """Trains a method on all performances of `dataset`.
+
+    Args:
+        dataset: the training performances.
+        preset: method, its settings, and how to train it.
+        folder: run folder; a run found there continues, and a kill loses at most one epoch.
+        show_progress: whether to show progress with time left on standard error.
+
+    Returns:
+        The trained members, on the CPU, in evaluation mode.
+
+    Raises:
+        CofinalError: too little data, or `folder` holds another run.
+    """
+    if len(dataset) < 2:
+        raise CofinalError(f"{len(dataset)} training performances; expected at least 2")
+    run = Run(folder) if folder is not None else None
+    if run:
+        run.open(preset, dataset)
+    with torch.random.fork_rng(devices=[]):
+        members, staged = prepare_members(dataset, preset)
+        if members[0].trains_by_gradient:
+            fit(members, staged, dataset, preset.training, run, show_progress)
+    return Ensemble(members).eval()
+
+
+def prepare_members(
+    dataset: Dataset, preset: Preset
+) -> tuple[list[AssessmentModel], list[Tensor]]:
+    """Fresh members with everything learned that needs no gradients, and the staged clips.
+
+    What is learned without gradients is the same in all members, so it is learned once.
+    """
+    task = Task(dataset.channels, dataset.targets)
+    settings = preset.training
+    clips = [torch.from_numpy(values).float() for values in dataset.clips]
+    members: list[AssessmentModel] = []
+    for index in range(settings.members):
+        torch.manual_seed(settings.seed * MEMBER_STRIDE + index)
+        model = build_model(preset, task)
+        if not members:
+            model.prepare(clips, dataset.scores)
+        else:
+            model.start_from(members[0])
+        members.append(model.eval())
+        if not model.trains_by_gradient:
+            break
+    with torch.no_grad():
+        return members, [members[0].fixed_stage(values) for values in clips]
+
+
+def fit(
+    members: list[AssessmentModel],
+    staged: list[Tensor],
+    dataset: Dataset,
+    settings: TrainingSettings,
+    run: Run | None,
+    show_progress: bool,
+) -> None:
+    """Trains the parameters of all members at once and leaves the averaged weights in them."""
+    device = choose_device(settings.device)
+    packed = PackedClips.of(staged, device)
+    scores_NK = torch.from_numpy(dataset.scores).float().to(device)
+    stack = MemberStack([member.to(device) for member in members], settings.averaging)
+    optimizer = build_optimizer(stack.parameters, settings)
+    metrics: list[dict[str, Any]] = []
+    first_epoch = 0
+    saved = run.load(device) if run else None
+    if saved:
+        stack.load_state(saved["state"]["stack"])
+        optimizer.load_state_dict(saved["state"]["optimizer"])
+        first_epoch, metrics = saved["epoch"], saved["metrics"]
+    with track("training", settings.epochs, show_progress) as advance:
+        for epoch in range(first_epoch, settings.epochs):
+            started = time.monotonic()
+            losses = train_epoch(stack, optimizer, packed, scores_NK, settings, epoch)
+            seconds = round(time.monotonic() - started, 3)
+            metrics.append({"epoch": epoch + 1, "seconds": seconds, "loss": losses})
+            if run:
+                state = {"stack": stack.state(), "optimizer": optimizer.state_dict()}
+                run.save(epoch + 1, state, metrics)
+            advance(epoch + 1, f"loss {sum(losses.values()):.3f}")
+    stack.write_to(members)
+    for member in members:
+        member.cpu()
+
+
+def train_epoch(
+    stack: MemberStack,
+    optimizer: torch.optim.Optimizer,
+    packed: PackedClips,
+    scores_NK: Tensor,
+    settings: TrainingSettings,
+    epoch: int,
+) -> dict[str, float]:
+    """One pass over the performances; returns the mean of each loss term.
+
+    All randomness follows from seed and epoch, so a continued run repeats an uninterrupted one.
+    """
+    performances = len(packed.length_N)
+    batches = math.ceil(performances / settings.batch_size)
+    seed = settings.seed * EPOCH_STRIDE + epoch
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    sums: dict[str, float] = {}
+    order_N = torch.randperm(performances, generator=generator)
+    for index, rows_B in enumerate(order_N.split(settings.batch_size)):
+        step = epoch * batches + index
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, batches * settings.epochs, settings)
+        batch = draw_batch(packed, scores_NK, rows_B, settings, generator)
+        with torch.autocast(
+            packed.clips_PC.device.type, torch.bfloat16, settings.precision == "bfloat16"
+        ):
+            losses = stack.loss(batch)
+        optimizer.zero_grad(set_to_none=True)
+        # Members share nothing, so the gradient of the sum is each member's own gradient.
+        total = torch.stack([value.sum() for value in losses.values()]).sum()
+        total.backward()  # type: ignore[no-untyped-call]
+        if settings.clip_gradient:
+            stack.clip_gradients(settings.clip_gradient)
+        optimizer.step()
+        stack.update_average(step)
+        for name, value in losses.items():
+            sums[name] = sums.get(name, 0.0) + float(value.detach().mean()) / batches
+    if not math.isfinite(sum(sums.values())):
+        raise CofinalError(
+            f"the loss is not finite in epoch {epoch + 1}; lower training.learning_rate "
+            f"({settings.learning_rate:g}) and run `cofinal data check`"
+        )
+    return sums
+
+
+def choose_device(name: str) -> torch.device:
+    """The device to train on; "auto" takes CUDA, then MPS, then the CPU."""
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, there in present.items() if there))
+    kind = name.split(":")[0]
+    if not present.get(kind):
+        there = ", ".join(kind for kind, is_there in present.items() if is_there)
+        raise CofinalError(f"device {name!r} is not available; this machine has {there}")
+    return torch.device(name)

@@ -1,0 +1,112 @@
+"""The run folder: resolved settings, a line per epoch, a checkpoint; whole after a kill.
+
+    settings.json    what is trained on what; a run continues only if it is the same
+    metrics.jsonl    one line per finished epoch
+    checkpoint.pt    weights, averages, optimiser state after the last finished epoch
+    model/           the trained model, once finished
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cofinal.config import Preset
+from cofinal.data.dataset import Dataset
+from cofinal.errors import CofinalError
+from cofinal.storage import atomic_path, read_json, write_json, write_text
+from cofinal.version import __version__
+
+
+def data_fingerprint(dataset: Dataset) -> dict[str, Any]:
+    """What a result must say of its data: name, size, and a hash of ids, scores and features."""
+    digest = hashlib.sha256()
+    for identifier, scores, clips in zip(dataset.ids, dataset.scores, dataset.clips, strict=True):
+        digest.update(identifier.encode())
+        digest.update(scores.tobytes())
+        digest.update(np.ascontiguousarray(clips).data)
+    return {
+        "name": dataset.name,
+        "performances": len(dataset),
+        "clips": sum(len(clips) for clips in dataset.clips),
+        "targets": list(dataset.targets),
+        "sha256": digest.hexdigest(),
+    }
+
+
+def code_version() -> dict[str, str]:
+    """Versions that a result depends on."""
+    return {"cofinal": __version__, "torch": torch.__version__, "numpy": np.__version__}
+
+
+class Run:
+    """One training's folder on disk."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the state after the last finished epoch lies."""
+        return self.folder / "checkpoint.pt"
+
+    def open(self, preset: Preset, dataset: Dataset) -> None:
+        """Starts a new run, or makes sure that the one found is the same training.
+
+        Raises:
+            CofinalError: the folder holds a run with other settings or data.
+        """
+        wanted = json.loads(
+            json.dumps({"preset": preset.to_json(), "data": data_fingerprint(dataset)})
+        )
+        path = self.folder / "settings.json"
+        if path.exists():
+            found = read_json(path, "the settings of a run")
+            difference = first_difference(found, wanted)
+            if difference:
+                raise CofinalError(
+                    f"{self.folder} holds a run with {difference}; "
+                    "name another folder with --out, or remove this one"
+                )
+        else:
+            write_json(path, wanted | {"code": code_version()})
+
+    def save(self, epoch: int, state: dict[str, Any], metrics: list[dict[str, Any]]) -> None:
+        """Writes log and checkpoint after an epoch; the checkpoint last, since it is what counts."""
+        write_text(
+            self.folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in metrics)
+        )
+        with atomic_path(self.checkpoint) as temporary:
+            torch.save({"epoch": epoch, "state": state, "metrics": metrics}, temporary)
+
+    def load(self, device: torch.device) -> dict[str, Any] | None:
+        """The checkpoint, or None if there is none yet."""
+        if not self.checkpoint.exists():
+            return None
+        try:
+            saved: dict[str, Any] = torch.load(
+                self.checkpoint, map_location=device, weights_only=True
+            )
+        except Exception as error:  # torch raises many kinds for a file that is no checkpoint
+            raise CofinalError(
+                f"{self.checkpoint} cannot be read ({type(error).__name__}); remove it to start again"
+            ) from error
+        return saved
+
+
+def first_difference(found: Any, wanted: Any, name: str = "") -> str | None:
+    """Describes the first entry of `wanted` that `found` has otherwise, or None."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        for key, value in wanted.items():
+            difference = first_difference(
+                found.get(key), value, f"{name}.{key}".removeprefix(".preset").lstrip(".")
+            )
+            if difference:
+                return difference
+        return None
+    return None if found == wanted else f"{name} {found!r} instead of {wanted!r}"

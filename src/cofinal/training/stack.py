@@ -1,0 +1,92 @@
+"""Members of an ensemble as one stack of tensors, trained by one batched pass.
+
+Letters: M members; every stacked tensor has M as its first dimension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from cofinal.models.interface import AssessmentModel
+from cofinal.training.batches import Batch
+
+
+class _Loss(nn.Module):
+    """Makes `training_loss` the forward pass, which is what `functional_call` calls."""
+
+    def __init__(self, model: AssessmentModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, *batch: Tensor) -> dict[str, Tensor]:
+        return self.model.training_loss(*batch)
+
+
+class MemberStack:
+    """M models of the same shape; their losses, parameters and running averages."""
+
+    def __init__(self, members: Sequence[AssessmentModel], averaging: float) -> None:
+        losses = [_Loss(member).train() for member in members]
+        parameters, self.buffers = stack_module_state(losses)
+        self.parameters = {k: v.detach().requires_grad_() for k, v in parameters.items()}
+        self.averaging = averaging
+        self.average = {k: v.detach().clone() for k, v in self.parameters.items()}
+        self._skeleton = deepcopy(losses[0]).to("meta").train()
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Loss terms of every member on the same batch: name -> (M,)."""
+
+        def of_member(parameters: dict[str, Tensor], buffers: dict[str, Tensor]) -> dict[str, Tensor]:
+            arguments = (batch.clips_BTC, batch.mask_BT, batch.scores_BK)
+            terms: dict[str, Tensor] = functional_call(
+                self._skeleton, (parameters, buffers), arguments
+            )
+            return terms
+
+        # PyTorch's own attention layers have a batching rule for the plain kernel only.
+        with sdpa_kernel(SDPBackend.MATH):
+            return vmap(of_member, randomness="different")(self.parameters, self.buffers)
+
+    @torch.no_grad()
+    def clip_gradients(self, largest: float) -> None:
+        """Limits each member's gradient norm, as if it were trained alone."""
+        gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
+        norm_M = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0).sqrt()
+        factor_M = (largest / norm_M.clamp(min=1e-12)).clamp(max=1.0)
+        for gradient in gradients:
+            gradient.mul_(factor_M.view(-1, *[1] * (gradient.dim() - 1)))
+
+    @torch.no_grad()
+    def update_average(self, step: int) -> None:
+        """Exponential average of the weights, with a short memory in the first steps."""
+        decay = min(self.averaging, (1 + step) / (10 + step)) if self.averaging else 0.0
+        for name, average in self.average.items():
+            average.lerp_(self.parameters[name].detach(), 1 - decay)
+
+    @torch.no_grad()
+    def write_to(self, members: Sequence[AssessmentModel]) -> None:
+        """Copies averaged weights and buffers into the members."""
+        for index, member in enumerate(members):
+            state = {**self.average, **self.buffers}
+            member.load_state_dict(
+                {name.removeprefix("model."): tensor[index] for name, tensor in state.items()},
+                strict=False,  # buffers that are not saved (fixed weights) are not in the state
+            )
+            member.eval()
+
+    def state(self) -> dict[str, dict[str, Tensor]]:
+        """Everything that changes in training, for a checkpoint."""
+        return {"parameters": self.parameters, "average": self.average, "buffers": self.buffers}
+
+    @torch.no_grad()
+    def load_state(self, state: dict[str, dict[str, Tensor]]) -> None:
+        """Takes over a checkpoint."""
+        for part, tensors in self.state().items():
+            for name, tensor in tensors.items():
+                tensor.copy_(state[part][name])
