@@ -39,7 +39,13 @@ def track(what: str, total: float, shown: bool = True) -> Iterator[Advance]:
 @contextmanager
 def _bar(what: str, total: float) -> Iterator[Advance]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn(what),

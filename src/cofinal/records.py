@@ -80,7 +80,9 @@ class ClipFeatures:
         values, name = self.values, f"features {self.id!r}" if self.id else "features"
         if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
             kind = getattr(values, "dtype", type(values).__name__)
-            raise CofinalError(f"{name}: got {kind}, expected a float array of shape (clips, channels)")
+            raise CofinalError(
+                f"{name}: got {kind}, expected a float array of shape (clips, channels)"
+            )
         if values.ndim != 2 or 0 in values.shape:
             raise CofinalError(
                 f"{name}: shape {values.shape}, expected (clips, channels) with at least one clip"

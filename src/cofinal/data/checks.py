@@ -45,9 +45,7 @@ def check_dataset(source: DataSource) -> list[Finding]:
     return findings
 
 
-def find_unlabelled(
-    labels: Sequence[Label], folder: Path, source: DataSource
-) -> list[Finding]:
+def find_unlabelled(labels: Sequence[Label], folder: Path, source: DataSource) -> list[Finding]:
     """Feature files without a label: harmless, or a sign that a line was lost."""
     if source.category is not None:
         return []
@@ -89,9 +87,7 @@ def find_shared_groups(labels: Sequence[Label]) -> list[Finding]:
     return findings
 
 
-def find_same_content(
-    labels: Sequence[Label], clips: Sequence[np.ndarray | None]
-) -> list[Finding]:
+def find_same_content(labels: Sequence[Label], clips: Sequence[np.ndarray | None]) -> list[Finding]:
     """Pairs of ids whose features show the same performance, even if encoded differently."""
     present = [i for i, values in enumerate(clips) if values is not None]
     similarity = content_similarity([clips[i] for i in present])  # type: ignore[misc]

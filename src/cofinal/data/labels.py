@@ -70,7 +70,9 @@ def read_card_labels(card: Card, folder: Path) -> LabelTable:
         CofinalError: none of the card's label files is there.
     """
     table = LabelTable(card.targets)
-    present = {s: folder / name for s, name in card.labels.files.items() if (folder / name).exists()}
+    present = {
+        s: folder / name for s, name in card.labels.files.items() if (folder / name).exists()
+    }
     if not present:
         names = " or ".join(card.labels.files.values())
         raise CofinalError(f"{folder} has no {names}; expected the label files of {card.title}")
@@ -170,7 +172,7 @@ def _add(
     elif not faults:
         category = values.get("category") or None
         if layout and layout.category == "prefix":
-            category = identifier.split("_")[0]
+            category = identifier.split("_", maxsplit=1)[0]
         table.labels.append(Label(identifier, scores, split, str(path), line, category))
 
 

@@ -21,7 +21,9 @@ def _as_float(values: Sequence[float] | np.ndarray) -> np.ndarray:
     return np.asarray(values, dtype=np.float64)
 
 
-def srcc(predicted: Sequence[float] | np.ndarray, score: Sequence[float] | np.ndarray) -> float | None:
+def srcc(
+    predicted: Sequence[float] | np.ndarray, score: Sequence[float] | np.ndarray
+) -> float | None:
     """Spearman's rank correlation, ties by average ranks; in [-1, 1].
 
     None for fewer than 3 items and for constant predictions or scores.
@@ -41,7 +43,9 @@ def srcc_rows(predicted: np.ndarray, score: np.ndarray) -> np.ndarray:
         return np.where(scale > 0, (a * b).sum(1) / scale, np.nan)
 
 
-def r_l2(predicted: Sequence[float] | np.ndarray, score: Sequence[float] | np.ndarray) -> float | None:
+def r_l2(
+    predicted: Sequence[float] | np.ndarray, score: Sequence[float] | np.ndarray
+) -> float | None:
     """R-l2 x 100: 100 mean(((prediction - score) / (highest - lowest score))^2).
 
     None if all scores are equal or there are none.
@@ -52,7 +56,9 @@ def r_l2(predicted: Sequence[float] | np.ndarray, score: Sequence[float] | np.nd
     return float(100 * np.mean(((predicted - score) / np.ptp(score)) ** 2))
 
 
-def mae(predicted: Sequence[float] | np.ndarray, score: Sequence[float] | np.ndarray) -> float | None:
+def mae(
+    predicted: Sequence[float] | np.ndarray, score: Sequence[float] | np.ndarray
+) -> float | None:
     """Mean absolute error in points; None if there is nothing to compare."""
     predicted, score = _as_float(predicted), _as_float(score)
     return float(np.abs(predicted - score).mean()) if len(score) else None

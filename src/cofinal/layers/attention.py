@@ -92,9 +92,7 @@ class DecoderBlock(nn.Module):
         """Returns refined queries (B, Q, D) and their attention over clips (B, Q, T)."""
         normed_BQD = self.norm_self(query_BQD)
         query_BQD = query_BQD + self.dropout(self.self_attention(normed_BQD, normed_BQD, None)[0])
-        answer_BQD, share_BQT = self.cross_attention(
-            self.norm_cross(query_BQD), clips_BTD, mask_BT
-        )
+        answer_BQD, share_BQT = self.cross_attention(self.norm_cross(query_BQD), clips_BTD, mask_BT)
         query_BQD = query_BQD + self.dropout(answer_BQD)
         return query_BQD + self.dropout(self.feed(self.norm_feed(query_BQD))), share_BQT
 

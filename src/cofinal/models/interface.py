@@ -34,7 +34,9 @@ class Task:
         if self.channels < 1:
             raise CofinalError(f"{self.channels} channels a clip; expected at least 1")
         if not self.targets or len(set(self.targets)) != len(self.targets):
-            raise CofinalError(f"targets {list(self.targets)}: expected one or more different names")
+            raise CofinalError(
+                f"targets {list(self.targets)}: expected one or more different names"
+            )
 
 
 @dataclass

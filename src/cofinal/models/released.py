@@ -237,9 +237,7 @@ class Gdlt(Released):
         answers = [network(staged_BTC, mask_BT) for network in self.networks]
         triplet = sum(hardest_triplet(a["prototype_features"]) for a in answers)
         return {
-            "coarse": sum(
-                F.mse_loss(a["coarse"], unit_BK[:, k]) for k, a in enumerate(answers)
-            ),
+            "coarse": sum(F.mse_loss(a["coarse"], unit_BK[:, k]) for k, a in enumerate(answers)),
             "triplet": self.settings.triplet_weight * triplet,
         }  # type: ignore[dict-item]
 

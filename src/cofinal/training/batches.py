@@ -42,7 +42,9 @@ class PackedClips:
 
     def gather(self, rows_B: Tensor, clip_BT: Tensor, mask_BT: Tensor) -> Tensor:
         """Clips number `clip_BT` of performances `rows_B`; zeros where the mask is False."""
-        index_BT = self.start_N[rows_B].unsqueeze(1) + clip_BT.where(mask_BT, torch.zeros(()).long())
+        index_BT = self.start_N[rows_B].unsqueeze(1) + clip_BT.where(
+            mask_BT, torch.zeros(()).long()
+        )
         device = self.clips_PC.device
         return self.clips_PC[index_BT.to(device)] * mask_BT.to(device).unsqueeze(-1)
 

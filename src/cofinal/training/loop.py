@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def train(
     preset: Preset,
     folder: str | Path | None = None,
     show_progress: bool = True,
+    after_epoch: Callable[[Ensemble], None] | None = None,
 ) -> Ensemble:
     """Trains a method on all performances of `dataset`.
 
@@ -43,6 +45,7 @@ def train(
         preset: method, its settings, and how to train it.
         folder: run folder; a run found there continues, and a kill loses at most one epoch.
         show_progress: whether to show progress with time left on standard error.
+        after_epoch: called with the averaged model after every epoch but costs its time.
 
     Returns:
         The trained members, on the CPU, in evaluation mode.
@@ -58,13 +61,11 @@ def train(
     with torch.random.fork_rng(devices=[]):
         members, staged = prepare_members(dataset, preset)
         if members[0].trains_by_gradient:
-            fit(members, staged, dataset, preset.training, run, show_progress)
+            fit(members, staged, dataset, preset.training, run, show_progress, after_epoch)
     return Ensemble(members).eval()
 
 
-def prepare_members(
-    dataset: Dataset, preset: Preset
-) -> tuple[list[AssessmentModel], list[Tensor]]:
+def prepare_members(dataset: Dataset, preset: Preset) -> tuple[list[AssessmentModel], list[Tensor]]:
     """Fresh members with everything learned that needs no gradients, and the staged clips.
 
     What is learned without gradients is the same in all members, so it is learned once.
@@ -94,6 +95,7 @@ def fit(
     settings: TrainingSettings,
     run: Run | None,
     show_progress: bool,
+    after_epoch: Callable[[Ensemble], None] | None,
 ) -> None:
     """Trains the parameters of all members at once and leaves the averaged weights in them."""
     device = choose_device(settings.device)
@@ -117,6 +119,9 @@ def fit(
             if run:
                 state = {"stack": stack.state(), "optimizer": optimizer.state_dict()}
                 run.save(epoch + 1, state, metrics)
+            if after_epoch:
+                stack.write_to(members)
+                after_epoch(Ensemble(members).eval())
             advance(epoch + 1, f"loss {sum(losses.values()):.3f}")
     stack.write_to(members)
     for member in members:
@@ -178,7 +183,7 @@ def choose_device(name: str) -> torch.device:
     }
     if name == "auto":
         return torch.device(next(kind for kind, there in present.items() if there))
-    kind = name.split(":")[0]
+    kind = name.split(":", maxsplit=1)[0]
     if not present.get(kind):
         there = ", ".join(kind for kind, is_there in present.items() if is_there)
         raise CofinalError(f"device {name!r} is not available; this machine has {there}")

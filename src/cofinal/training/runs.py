@@ -1,9 +1,9 @@
 """The run folder: resolved settings, a line per epoch, a checkpoint; whole after a kill.
 
-    settings.json    what is trained on what; a run continues only if it is the same
-    metrics.jsonl    one line per finished epoch
-    checkpoint.pt    weights, averages, optimiser state after the last finished epoch
-    model/           the trained model, once finished
+settings.json    what is trained on what; a run continues only if it is the same
+metrics.jsonl    one line per finished epoch
+checkpoint.pt    weights, averages, optimiser state after the last finished epoch
+model/           the trained model, once finished
 """
 
 from __future__ import annotations

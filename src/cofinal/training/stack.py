@@ -42,7 +42,9 @@ class MemberStack:
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Loss terms of every member on the same batch: name -> (M,)."""
 
-        def of_member(parameters: dict[str, Tensor], buffers: dict[str, Tensor]) -> dict[str, Tensor]:
+        def of_member(
+            parameters: dict[str, Tensor], buffers: dict[str, Tensor]
+        ) -> dict[str, Tensor]:
             arguments = (batch.clips_BTC, batch.mask_BT, batch.scores_BK)
             terms: dict[str, Tensor] = functional_call(
                 self._skeleton, (parameters, buffers), arguments

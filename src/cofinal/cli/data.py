@@ -1,0 +1,63 @@
+"""`cofinal data check` and `cofinal data generate`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+
+from cofinal.config import DataSource
+
+
+@dataclass(frozen=True)
+class Check:
+    """Find faults in labels, features and splits before training. Exits with 1 if there are errors."""
+
+    source: tyro.conf.OmitArgPrefixes[DataSource]
+    """Where the performances come from."""
+    json: bool = field(default=False, kw_only=True)
+    """Print the findings as JSON."""
+
+    def run(self) -> int:
+        """Checks and prints every finding with file and line."""
+        from cofinal.data.checks import check_dataset
+
+        findings = check_dataset(self.source)
+        errors = sum(finding.severity == "error" for finding in findings)
+        if self.json:
+            print(json.dumps([finding.to_json() for finding in findings], indent=2))
+        else:
+            for finding in findings:
+                print(f"{finding.severity} [{finding.kind}] {finding}")
+            print(f"{errors} errors, {len(findings) - errors} warnings")
+        return 1 if errors else 0
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Write generated performances with known scores, as one's own data lie on disk."""
+
+    out: Path
+    """Folder to write labels.csv and features/ into."""
+    performances: int = 160
+    """Number of performances."""
+    channels: int = 64
+    """Channels of a clip's features."""
+    seed: int = 0
+    """Seed; the same seed writes the same data."""
+
+    def run(self) -> int:
+        """Generates and writes."""
+        from cofinal.data.synthetic import generate, write_dataset
+        from cofinal.errors import CofinalError
+
+        if self.performances < 8 or self.channels < 4:
+            raise CofinalError(
+                f"{self.performances} performances of {self.channels} channels; "
+                "expected at least 8 and 4"
+            )
+        generated = generate(self.performances, self.channels, seed=self.seed)
+        print(f"Written: {write_dataset(self.out, generated)}")
+        return 0

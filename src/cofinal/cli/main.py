@@ -1,0 +1,87 @@
+"""The command `cofinal`: finds the command, parses its flags, turns mistakes into sentences."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from cofinal.errors import CofinalError
+from cofinal.version import __version__
+
+# command -> (module, class, what it does). A class is a dataclass whose fields are flags.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("demo", "Demo", "train, evaluate and score on generated performances"),
+    "train": ("train", "Train", "train a model on a data set"),
+    "evaluate": ("evaluate", "Evaluate", "measure a method by folds or on the official split"),
+    "score": ("score", "Score", "score performances with a trained model"),
+    "data check": ("data", "Check", "find faults in labels, features and splits"),
+    "data generate": ("data", "Generate", "write generated performances with known scores"),
+    "import": ("importing", "Import", "turn a checkpoint of the authors' programs into a model"),
+}
+
+
+def usage() -> str:
+    """The text of `cofinal --help`."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name.ljust(width)}  {entry[2]}" for name, entry in COMMANDS.items()]
+    return (
+        "usage: cofinal COMMAND [FLAGS]\n\n"
+        "Coarse-to-fine action quality assessment (CoFInAl).\n\n"
+        + "\n".join(lines)
+        + "\n\n`cofinal COMMAND --help` tells the flags of a command; `cofinal --version` its version."
+    )
+
+
+def find_command(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """Splits arguments into a command's name, of one or two words, and its flags."""
+    for words in (2, 1):
+        name = " ".join(arguments[:words])
+        if name in COMMANDS:
+            return name, list(arguments[words:])
+    inside = [name for name in COMMANDS if name.startswith(f"{arguments[0]} ")]
+    known = ", ".join(inside or COMMANDS)
+    raise CofinalError(f"command {' '.join(arguments[:2])!r} is unknown; choose one of {known}")
+
+
+def parse(name: str, flags: list[str]) -> Any:
+    """Builds the command object from its flags; exits with the help text or a mistake's text."""
+    import tyro
+
+    module, class_name, _ = COMMANDS[name]
+    command = getattr(import_module(f"cofinal.cli.{module}"), class_name)
+    build = getattr(command, "with_settings", None)
+    if build is not None:
+        command = build(flags)
+    return tyro.cli(
+        command,
+        args=flags,
+        prog=f"cofinal {name}",
+        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("--help", "-h"):
+        print(usage())
+        return 0
+    if arguments[0] == "--version":
+        print(__version__)
+        return 0
+    try:
+        name, flags = find_command(arguments)
+        status: int = parse(name, flags).run()
+    except CofinalError as error:
+        print(f"cofinal: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("cofinal: stopped; run the same command again to continue", file=sys.stderr)
+        return 130
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""Evaluating a method under a protocol, one training per fold; continues after a kill.
+
+Letters: R repeats, N performances, K targets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from cofinal.config import Preset, ProtocolSettings
+from cofinal.data.dataset import Dataset
+from cofinal.errors import CofinalError
+from cofinal.evaluation.metrics import srcc
+from cofinal.evaluation.protocols import Fold, group_values, make_folds
+from cofinal.evaluation.result import EvaluationResult, measure
+from cofinal.models.ensemble import Ensemble
+from cofinal.models.inference import predict_scores
+from cofinal.storage import read_json, write_json
+from cofinal.training.loop import train
+from cofinal.training.runs import Run, code_version, data_fingerprint
+
+# Told what is done: name of the part, parts done, parts in all.
+Report = Callable[[str, int, int], None]
+
+
+def evaluate(
+    dataset: Dataset,
+    preset: Preset,
+    protocol: ProtocolSettings,
+    folder: str | Path | None = None,
+    report: Report | None = None,
+) -> EvaluationResult:
+    """Trains on each fold's training part and measures the predictions for its held-out part.
+
+    Args:
+        dataset: all performances.
+        preset: the method; repeat r adds r to its seed.
+        protocol: the folds.
+        folder: where finished folds are kept, so that a killed evaluation continues, and where
+            the result is written; None keeps nothing.
+        report: called after each training, for progress.
+
+    Raises:
+        CofinalError: the protocol does not fit the data; see `make_folds`.
+    """
+    started = time.monotonic()
+    within = protocol.within or ("event" if "event" in dataset.groups else None)
+    if within:
+        group_values(dataset, within)
+    parts = category_parts(dataset, protocol.per_category)
+    plan = [
+        (repeat, name, index, fold)
+        for repeat in range(protocol.repeats)
+        for name, index in parts.items()
+        for fold in make_folds(dataset.subset(index), protocol, repeat)
+    ]
+    predictions = np.full((protocol.repeats, *dataset.scores.shape), np.nan)
+    for done, (repeat, name, index, fold) in enumerate(plan, 1):
+        seeded = replace(
+            preset, training=replace(preset.training, seed=preset.training.seed + repeat)
+        )
+        cell_folder = Path(folder) / "folds" / f"{name}-{fold.name}" if folder else None
+        part = dataset.subset(index)
+        held_out = predict_fold(part, fold, seeded, protocol, cell_folder)
+        predictions[repeat, index[fold.held_out]] = held_out
+        if report:
+            report(f"{name} {fold.name}", done, len(plan))
+    cells, average = measure(dataset, predictions, within)
+    result = EvaluationResult(
+        method=preset.method,
+        protocol=asdict(protocol),
+        optimistic=protocol.protocol == "best-on-test",
+        within=within,
+        cells=cells,
+        average_srcc=average,
+        ids=dataset.ids,
+        scores=dataset.scores,
+        predictions=predictions,
+        settings={
+            "preset": preset.to_json(),
+            "data": data_fingerprint(dataset),
+            "code": code_version(),
+            "seconds": round(time.monotonic() - started, 1),
+        },
+    )
+    if folder:
+        result.save(folder, dataset)
+    return result
+
+
+def category_parts(dataset: Dataset, per_category: bool) -> dict[str, np.ndarray]:
+    """Positions of the performances that share a model: all, or each category's own."""
+    if not per_category:
+        return {"all": np.arange(len(dataset))}
+    if None in dataset.categories:
+        raise CofinalError(
+            f"{dataset.name} has performances without a category; leave out --per-category"
+        )
+    categories = np.array(dataset.categories)
+    return {str(name): np.flatnonzero(categories == name) for name in np.unique(categories)}
+
+
+def predict_fold(
+    dataset: Dataset,
+    fold: Fold,
+    preset: Preset,
+    protocol: ProtocolSettings,
+    folder: Path | None,
+) -> np.ndarray:
+    """Predictions (held out, K) of one fold, from disk if it was finished before."""
+    training, held_out = dataset.subset(fold.train), dataset.subset(fold.held_out)
+    finished = folder / "predictions.json" if folder else None
+    if folder and finished and finished.exists():
+        Run(folder).open(preset, training)  # refuses the folds of other settings or data
+        saved = read_json(finished, "the predictions of a fold")
+        if saved["ids"] == list(held_out.ids):
+            return np.array(saved["predictions"])
+    if protocol.protocol == "best-on-test":
+        predicted = best_epoch(training, held_out, preset)
+    else:
+        model = train(training, preset, folder, show_progress=False)
+        predicted = predict_scores(model, held_out.clips)
+    if folder and finished:
+        write_json(finished, {"ids": list(held_out.ids), "predictions": predicted.tolist()})
+        Run(folder).checkpoint.unlink(missing_ok=True)  # the fold is done; only its answer is kept
+    return predicted
+
+
+def best_epoch(training: Dataset, held_out: Dataset, preset: Preset) -> np.ndarray:
+    """Predictions of the epoch that ranks the held-out performances best, target by target.
+
+    This is how most published numbers were chosen. They flatter: the test set made a choice.
+    """
+    best = np.full(held_out.scores.shape, np.nan)
+    highest = [-np.inf] * best.shape[1]
+
+    def look(model: Ensemble) -> None:
+        predicted = predict_scores(model, held_out.clips)
+        for k, column in enumerate(predicted.T):
+            value = srcc(column, held_out.scores[:, k])
+            value = -1.0 if value is None else value
+            if value > highest[k]:
+                highest[k], best[:, k] = value, column
+
+    look(train(training, preset, show_progress=False, after_epoch=look))
+    return best

@@ -1,0 +1,202 @@
+"""What an evaluation found: measures per target and category, with everything to repeat it.
+
+Letters: R repeats, N performances, K targets.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cofinal.data.dataset import Dataset
+from cofinal.evaluation.metrics import (
+    Measure,
+    fisher_mean,
+    mae,
+    r_l2,
+    srcc,
+    srcc_interval,
+    within_group_srcc,
+)
+from cofinal.storage import write_json, write_text
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Measures of one target on one category; None where a measure is undefined."""
+
+    target: str
+    category: str | None
+    performances: int
+    srcc: float | None
+    srcc_interval: tuple[float, float] | None
+    """95 % bootstrap interval over performances."""
+    r_l2: float | None
+    """R-l2 x 100."""
+    mae: float | None
+    """Points."""
+    within_srcc: float | None
+    """SRCC inside groups, averaged by size."""
+    srcc_spread: float | None
+    """Standard deviation of SRCC over repeats; None for one repeat."""
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """The outcome of one method under one protocol."""
+
+    method: str
+    protocol: dict[str, Any]
+    optimistic: bool
+    """True if the evaluated performances took part in a choice; such numbers flatter."""
+    within: str | None
+    """Group column of the within-group SRCC."""
+    cells: tuple[Cell, ...]
+    average_srcc: float | None
+    """Fisher average of SRCC over all cells."""
+    ids: tuple[str, ...] = field(repr=False)
+    scores: np.ndarray = field(repr=False)
+    """(N, K) points given by judges."""
+    predictions: np.ndarray = field(repr=False)
+    """(R, N, K) points predicted for performances not trained on."""
+    settings: dict[str, Any] = field(default_factory=dict, repr=False)
+    """Preset, data, code versions, seconds."""
+
+    def __getitem__(self, target: str) -> Cell:
+        """The first cell of a target, for example `result["PCS"].srcc`."""
+        return next(cell for cell in self.cells if cell.target == target)
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values, without the predictions."""
+        return {
+            "method": self.method,
+            "protocol": self.protocol,
+            "optimistic": self.optimistic,
+            "within": self.within,
+            "cells": [asdict(cell) for cell in self.cells],
+            "average_srcc": self.average_srcc,
+            **self.settings,
+        }
+
+    def table(self) -> str:
+        """The measures as a plain table, undefined ones as a dash."""
+        within = f"within-{self.within}" if self.within else "within"
+        head = ["target", "category", "n", "SRCC", "95 % interval", within, "R-l2", "MAE"]
+        rows = [head] + [_row(cell) for cell in self.cells]
+        if len(self.cells) > 1:
+            rows.append(["average", "(Fisher)", "", _text(self.average_srcc), "", "", "", ""])
+        widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
+        lines = ["  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)) for row in rows]
+        if self.optimistic:
+            lines.append("OPTIMISTIC: the best epoch was chosen on the evaluated performances.")
+        return "\n".join(line.rstrip() for line in lines)
+
+    def predictions_csv(self, dataset: Dataset) -> str:
+        """One line per performance and repeat: id, groups, score given and predicted per target."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        names = [f"{t} {what}" for t in dataset.targets for what in ("given", "predicted")]
+        writer.writerow(["id", "repeat", "category", *dataset.groups, *names])
+        for repeat, predicted in enumerate(self.predictions):
+            for i, identifier in enumerate(dataset.ids):
+                if np.isnan(predicted[i]).any():
+                    continue
+                pairs = zip(dataset.scores[i], predicted[i], strict=True)
+                scores = [f"{value:.4f}" for pair in pairs for value in pair]
+                groups = [values[i] for values in dataset.groups.values()]
+                writer.writerow([identifier, repeat, dataset.categories[i] or "", *groups, *scores])
+        return out.getvalue()
+
+    def save(self, folder: str | Path, dataset: Dataset) -> None:
+        """Writes `result.json`, `table.txt` and `predictions.csv` into a folder."""
+        folder = Path(folder)
+        write_json(folder / "result.json", self.to_json())
+        write_text(folder / "table.txt", self.table() + "\n")
+        write_text(folder / "predictions.csv", self.predictions_csv(dataset))
+
+
+def _text(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _row(cell: Cell) -> list[str]:
+    interval = "-"
+    if cell.srcc_interval:
+        interval = f"{cell.srcc_interval[0]:.3f} to {cell.srcc_interval[1]:.3f}"
+    return [
+        cell.target,
+        cell.category or "all",
+        str(cell.performances),
+        _text(cell.srcc),
+        interval,
+        _text(cell.within_srcc),
+        _text(cell.r_l2, 2),
+        _text(cell.mae, 2),
+    ]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None
+
+
+def measure_cell(
+    target: str,
+    category: str | None,
+    predicted_RN: np.ndarray,
+    score_N: np.ndarray,
+    groups: Sequence[str] | None,
+) -> Cell:
+    """Measures one target on one category; with repeats, the mean of each measure over them."""
+
+    def over_repeats(measure: Measure) -> float | None:
+        return _mean([measure(row, score_N) for row in predicted_RN])
+
+    per_repeat = [srcc(row, score_N) for row in predicted_RN]
+    known = [value for value in per_repeat if value is not None]
+    within = None
+    if groups is not None:
+        within = over_repeats(lambda p, s: within_group_srcc(p, s, groups))
+    return Cell(
+        target=target,
+        category=category,
+        performances=len(score_N),
+        srcc=_mean(per_repeat),
+        srcc_interval=srcc_interval(predicted_RN, score_N),
+        r_l2=over_repeats(r_l2),
+        mae=over_repeats(mae),
+        within_srcc=within,
+        srcc_spread=float(np.std(known, ddof=1)) if len(known) > 1 else None,
+    )
+
+
+def measure(
+    dataset: Dataset, predictions: np.ndarray, within: str | None
+) -> tuple[tuple[Cell, ...], float | None]:
+    """All cells of (R, N, K) predictions, per target and category, and their Fisher average.
+
+    Performances without a prediction (NaN: not in the held-out part) take no part.
+    """
+    held_out = ~np.isnan(predictions).any(axis=(0, 2))
+    categories = sorted(
+        {c for c, there in zip(dataset.categories, held_out, strict=True) if there}, key=str
+    )
+    cells = []
+    for category in categories:
+        member = held_out & np.array([c == category for c in dataset.categories])
+        groups = None
+        if within:
+            groups = [g for g, there in zip(dataset.groups[within], member, strict=True) if there]
+        for k, target in enumerate(dataset.targets):
+            cells.append(
+                measure_cell(
+                    target, category, predictions[:, member, k], dataset.scores[member, k], groups
+                )
+            )
+    return tuple(cells), fisher_mean([cell.srcc for cell in cells])

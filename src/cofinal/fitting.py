@@ -1,0 +1,84 @@
+"""From a data source to a model folder with its held-out result: what `cofinal train` does."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cofinal.config import DataSource, Preset, ProtocolSettings
+from cofinal.data.dataset import Dataset, load_dataset
+from cofinal.evaluation.result import EvaluationResult, measure
+from cofinal.modelfiles import ModelInfo, save_model
+from cofinal.models.ensemble import Ensemble
+from cofinal.models.inference import predict_scores
+from cofinal.models.interface import Task
+from cofinal.training.loop import train
+from cofinal.training.runs import code_version, data_fingerprint
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training left behind."""
+
+    model_folder: Path
+    result: EvaluationResult | None
+    """Measures on the test split; None if the data has none."""
+
+
+def train_model(
+    source: DataSource, preset: Preset, folder: str | Path, show_progress: bool = True
+) -> Outcome:
+    """Trains on the split "train", saves the model, and measures it on the split "test".
+
+    Args:
+        source: the data.
+        preset: method, settings, training.
+        folder: run folder; a killed run found there continues.
+        show_progress: whether to show progress on standard error.
+
+    Raises:
+        CofinalError: unfit data, or `folder` holds another run.
+    """
+    dataset = load_dataset(source)
+    training = dataset.split("train")
+    model = train(training, preset, folder, show_progress)
+    info = ModelInfo(
+        preset,
+        Task(training.channels, training.targets),
+        training.recipe,
+        data_fingerprint(training),
+    )
+    model_folder = Path(folder) / "model"
+    save_model(model, info, model_folder)
+    result = None
+    if "test" in dataset.splits:
+        held_out = dataset.split("test")
+        result = measure_model(model, held_out, info)
+        result.save(folder, held_out)
+    return Outcome(model_folder, result)
+
+
+def measure_model(model: Ensemble, dataset: Dataset, info: ModelInfo) -> EvaluationResult:
+    """Measures a trained model on performances that took part in no choice."""
+    within = "event" if "event" in dataset.groups else None
+    predictions = predict_scores(model, dataset.clips)[np.newaxis]
+    cells, average = measure(dataset, predictions, within)
+    return EvaluationResult(
+        method=info.preset.method,
+        protocol=asdict(ProtocolSettings(protocol="final")),
+        optimistic=False,
+        within=within,
+        cells=cells,
+        average_srcc=average,
+        ids=dataset.ids,
+        scores=dataset.scores,
+        predictions=predictions,
+        settings={
+            "preset": info.preset.to_json(),
+            "trained_on": info.data,
+            "data": data_fingerprint(dataset),
+            "code": code_version(),
+        },
+    )

@@ -1,0 +1,114 @@
+"""A trained model on disk: `model.safetensors`, `config.json`, `card.md`.
+
+Letters: M members; saved tensors are named "members.0.…", "members.1.…".
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from cofinal.config import Preset, preset_from
+from cofinal.errors import CofinalError
+from cofinal.models import build_model
+from cofinal.models.ensemble import Ensemble
+from cofinal.models.interface import Task
+from cofinal.records import FeatureRecipe
+from cofinal.storage import atomic_path, read_json, write_json, write_text
+from cofinal.version import __version__
+
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "card.md"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model folder says of its model."""
+
+    preset: Preset
+    task: Task
+    recipe: FeatureRecipe = field(default_factory=FeatureRecipe)
+    """How the features were made that it was trained on."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """Name, size and hash of the training data."""
+
+
+def save_model(model: Ensemble, info: ModelInfo, folder: str | Path) -> None:
+    """Writes a model folder; `config.json` last, since a folder without it is no model."""
+    folder = Path(folder)
+    with atomic_path(folder / WEIGHTS) as temporary:
+        tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+        temporary.write_bytes(save(tensors))
+    write_text(folder / CARD, model_card(info, model))
+    config = {
+        "format": FORMAT,
+        "cofinal": __version__,
+        "members": len(model.members),
+        "preset": info.preset.to_json(),
+        "task": {"channels": info.task.channels, "targets": list(info.task.targets)},
+        "features": asdict(info.recipe),
+        "data": info.data,
+    }
+    write_json(folder / CONFIG, config)
+
+
+def load_model(folder: str | Path) -> tuple[Ensemble, ModelInfo]:
+    """Reads a model folder. Nothing is unpickled.
+
+    Raises:
+        CofinalError: no model folder, damaged files, or a format this version does not know.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG).exists():
+        raise CofinalError(
+            f"{folder} is no model folder: it has no {CONFIG}; train one with `cofinal train`, "
+            "or name the `model` folder inside a run"
+        )
+    config = read_json(folder / CONFIG, "a model's configuration")
+    try:
+        if config["format"] != FORMAT:
+            raise CofinalError(
+                f"{folder} has model format {config['format']}; this version reads {FORMAT}, "
+                "update cofinal"
+            )
+        info = ModelInfo(
+            preset_from(config["preset"], str(folder / CONFIG)),
+            Task(int(config["task"]["channels"]), tuple(config["task"]["targets"])),
+            FeatureRecipe.from_json(config["features"]),
+            config["data"],
+        )
+        model = Ensemble([build_model(info.preset, info.task) for _ in range(config["members"])])
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (KeyError, TypeError, ValueError, OSError, RuntimeError, SafetensorError) as error:
+        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CofinalError(f"{folder} is a damaged model folder ({first_line})") from error
+    return model.eval(), info
+
+
+def model_card(info: ModelInfo, model: Ensemble) -> str:
+    """A short description for people: what it is, what it was trained on, its limits."""
+    low_high = [(float(e[0]), float(e[-1])) for e in model.first.edges_KG]
+    ranges = "\n".join(
+        f"- {target}: {low:.2f} to {high:.2f} points"
+        for target, (low, high) in zip(info.task.targets, low_high, strict=True)
+    )
+    count = sum(p.numel() for p in model.parameters())
+    data = info.data.get("name", "unknown data")
+    return (
+        f"# {info.preset.method} trained on {data}\n\n"
+        f"- Training performances: {info.data.get('performances', 'unknown')}\n"
+        f"- Backbone of the features: {info.recipe.backbone or 'not recorded'}, "
+        f"{info.task.channels} channels a clip\n"
+        f"- Members averaged: {len(model.members)}; trained parameters: {count:,}\n"
+        f"- Seed: {info.preset.training.seed}; cofinal {__version__}, torch {torch.__version__}\n\n"
+        f"Score range the model can express:\n\n{ranges}\n\n"
+        "## Limits\n\n"
+        "Scores are comparable with the training data's judges only. Performances of another kind, "
+        "camera or backbone are outside of what it was trained on. Its accuracy on unseen "
+        "performances is what `cofinal evaluate` measures, not what it reaches in training.\n"
+    )

@@ -1,0 +1,124 @@
+"""Scoring new performances with a trained model: what most users call.
+
+Letters: T clips, C backbone channels, G grades, K targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from cofinal.data.features import read_features
+from cofinal.errors import CofinalError
+from cofinal.modelfiles import ModelInfo, load_model
+from cofinal.models.ensemble import Ensemble
+from cofinal.models.inference import assess_all
+from cofinal.models.interface import ModelOutput
+from cofinal.records import ClipFeatures, Prediction, TargetPrediction
+
+
+class Scorer:
+    """A trained model, ready to score.
+
+    Example:
+        scorer = Scorer.load("runs/fisv/model")
+        prediction = scorer.score("features/1.npy")
+        print(prediction["PCS"].score)
+    """
+
+    def __init__(self, model: Ensemble, info: ModelInfo) -> None:
+        self.model = model.eval()
+        self.info = info
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Scorer:
+        """Loads a model folder; see `cofinal.modelfiles.load_model` for the errors."""
+        return cls(*load_model(folder))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the predicted scores."""
+        return self.info.task.targets
+
+    def score(self, features: ClipFeatures | np.ndarray | str | Path) -> Prediction:
+        """Scores one performance.
+
+        Args:
+            features: clip features, an array (T, C), or the path of a `.npy` file.
+
+        Raises:
+            CofinalError: features of another width, backbone or recipe than the model knows.
+        """
+        return self.score_many([features])[0]
+
+    def score_many(
+        self, many: Iterable[ClipFeatures | np.ndarray | str | Path]
+    ) -> list[Prediction]:
+        """Scores performances, in the order given. See `score`."""
+        performances = [self._checked(features) for features in many]
+        predictions: dict[int, Prediction] = {}
+        for index, output in assess_all(self.model, [p.values for p in performances]):
+            scores_BK = self.model.score(output)
+            for row, i in enumerate(index):
+                predictions[i] = self._prediction(performances[i], output, scores_BK, row)
+        return [predictions[i] for i in range(len(performances))]
+
+    def _checked(self, features: ClipFeatures | np.ndarray | str | Path) -> ClipFeatures:
+        """Reads features if need be and refuses those the model was not trained for."""
+        if isinstance(features, str | Path):
+            features = read_features(features)
+        elif isinstance(features, np.ndarray):
+            features = ClipFeatures(features)
+        name = features.id or "the features"
+        differences = features.recipe.differences(self.info.recipe)
+        if differences:
+            raise CofinalError(
+                f"{name} were made with {differences[0]}; extract them again as the model's "
+                "training features were made"
+            )
+        found, expected = features.values.shape[1], self.info.task.channels
+        if found != expected:
+            backbone = self.info.recipe.backbone or "the backbone it was trained on"
+            raise CofinalError(
+                f"{name} has {found} channels a clip, the model expects {expected}; "
+                f"use features of {backbone}"
+            )
+        return features
+
+    def _prediction(
+        self, features: ClipFeatures, output: ModelOutput, scores_BK: Tensor, row: int
+    ) -> Prediction:
+        recipe = features.recipe
+        seconds = recipe.seconds_per_clip or self.info.recipe.seconds_per_clip
+        clips = len(features.values)
+        targets = [self._target(output, scores_BK, row, k, clips) for k in range(len(self.targets))]
+        return Prediction(features.id, tuple(targets), clips, seconds)
+
+    def _target(
+        self, output: ModelOutput, scores_BK: Tensor, row: int, k: int, clips: int
+    ) -> TargetPrediction:
+        """One target of one row; notions that the method lacks stay None."""
+        name, score = self.targets[k], float(scores_BK[row, k])
+        attention = None
+        if output.attention_BKGT is not None:
+            attention = output.attention_BKGT[row, k, :, :clips].float().cpu().numpy()
+        if output.grade_probabilities_BKG is None or output.place_BKG is None:
+            return TargetPrediction(name, score, attention=attention)
+        chances = output.grade_probabilities_BKG[row, k]
+        grade = int(chances.argmax())
+        return TargetPrediction(
+            target=name,
+            score=score,
+            grade=grade + 1,
+            grade_probabilities=tuple(_floats(chances)),
+            grade_edges=tuple(_floats(self.model.first.edges_KG[k])),
+            place=float(output.place_BKG[row, k, grade]),
+            attention=attention,
+        )
+
+
+def _floats(values: Tensor) -> Sequence[float]:
+    return [float(value) for value in values]
