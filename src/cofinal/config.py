@@ -306,5 +306,6 @@ def override(preset: Preset, assignments: dict[str, Any]) -> Preset:
         target = getattr(preset, part)
         assert is_dataclass(target) and not isinstance(target, type)
         if value is not None:
-            preset = replace(preset, **{part: replace(target, **{key: value})})
+            changed: Any = {part: replace(target, **{key: value})}
+            preset = replace(preset, **changed)
     return preset

@@ -78,7 +78,7 @@ def unit_edges(edges: Any) -> Any:
 
 
 def grade_of(score: Any, edges: Any) -> Any:
-    """The grade, 0..G-1, that holds each score (..., K); scores beyond the ends go to the outer one."""
+    """The grade, 0..G-1, of each score (..., K); scores beyond the ends go to the outer ones."""
     return (score[..., None] >= edges[..., 1:-1]).sum(-1)
 
 

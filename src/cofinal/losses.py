@@ -51,7 +51,7 @@ def prototype_separation(features_BKGD: Tensor, margin: float = 0.5) -> Tensor:
 
     For each feature the cosine distance to the batch mean of its own grade must be smaller, by the
     margin, than the distance to the nearest other grade's mean: mean of max(0, own - other + m).
-    Paper: CoFInAl section 3, triplet term. Differs: distances to means instead of the hardest pairs.
+    Paper: CoFInAl section 3, triplet term. Differs: means instead of the hardest pairs.
     """
     grades = features_BKGD.shape[2]
     if grades < 2:

@@ -14,15 +14,6 @@ import numpy as np
 from cofinal.errors import CofinalError
 
 
-def check_channels(found: int, expected: int, what: str) -> None:
-    """Refuses clip features of another width than expected, in a sentence."""
-    if found != expected:
-        raise CofinalError(
-            f"{what} has {found} channels a clip, but {expected} were expected; "
-            "use features of the backbone that the model was trained on"
-        )
-
-
 @dataclass(frozen=True)
 class FeatureRecipe:
     """How clip features were made. Two sets of features are comparable only if these agree.

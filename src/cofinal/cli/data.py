@@ -13,7 +13,7 @@ from cofinal.config import DataSource
 
 @dataclass(frozen=True)
 class Check:
-    """Find faults in labels, features and splits before training. Exits with 1 if there are errors."""
+    """Find faults in labels, features and splits before training; errors give exit status 1."""
 
     source: tyro.conf.OmitArgPrefixes[DataSource]
     """Where the performances come from."""

@@ -30,7 +30,7 @@ def usage() -> str:
         "usage: cofinal COMMAND [FLAGS]\n\n"
         "Coarse-to-fine action quality assessment (CoFInAl).\n\n"
         + "\n".join(lines)
-        + "\n\n`cofinal COMMAND --help` tells the flags of a command; `cofinal --version` its version."
+        + "\n\n`cofinal COMMAND --help` tells a command's flags, `cofinal --version` the version."
     )
 
 

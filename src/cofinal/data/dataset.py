@@ -95,7 +95,8 @@ def feature_folder(source: DataSource) -> Path:
         if folder.is_dir() and next(folder.glob("*.npy"), None) is not None:
             return folder
     raise CofinalError(
-        f"no .npy features in {' or '.join(map(str, candidates))}; name their folder with --features"
+        f"no .npy features in {' or '.join(map(str, candidates))}; "
+        "name their folder with --features"
     )
 
 

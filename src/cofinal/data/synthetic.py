@@ -76,7 +76,7 @@ def render(
         signals: (N, elements, K) what each element shows, about -2 to 2.
         events: (N,) event numbers; each has its own constant look.
     """
-    performances, elements, targets = signals.shape
+    elements, targets = signals.shape[1:]
     directions = np.linalg.qr(rng.normal(size=(channels, channels)))[0]
     looks = rng.normal(0, 0.5, (events.max() + 1, channels))
     features = []

@@ -137,7 +137,7 @@ def best_epoch(training: Dataset, held_out: Dataset, preset: Preset) -> np.ndarr
     This is how most published numbers were chosen. They flatter: the test set made a choice.
     """
     best = np.full(held_out.scores.shape, np.nan)
-    highest = [-np.inf] * best.shape[1]
+    highest = np.full(len(training.targets), -np.inf)
 
     def look(model: Ensemble) -> None:
         predicted = predict_scores(model, held_out.clips)

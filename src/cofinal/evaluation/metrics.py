@@ -16,14 +16,14 @@ FEWEST_ITEMS = 3
 # Smallest group (event) that takes part in the within-group correlation.
 FEWEST_IN_GROUP = 6
 
+Numbers = Sequence[float] | np.ndarray
 
-def _as_float(values: Sequence[float] | np.ndarray) -> np.ndarray:
+
+def _as_float(values: Numbers) -> np.ndarray:
     return np.asarray(values, dtype=np.float64)
 
 
-def srcc(
-    predicted: Sequence[float] | np.ndarray, score: Sequence[float] | np.ndarray
-) -> float | None:
+def srcc(predicted: Numbers, score: Numbers) -> float | None:
     """Spearman's rank correlation, ties by average ranks; in [-1, 1].
 
     None for fewer than 3 items and for constant predictions or scores.
@@ -43,9 +43,7 @@ def srcc_rows(predicted: np.ndarray, score: np.ndarray) -> np.ndarray:
         return np.where(scale > 0, (a * b).sum(1) / scale, np.nan)
 
 
-def r_l2(
-    predicted: Sequence[float] | np.ndarray, score: Sequence[float] | np.ndarray
-) -> float | None:
+def r_l2(predicted: Numbers, score: Numbers) -> float | None:
     """R-l2 x 100: 100 mean(((prediction - score) / (highest - lowest score))^2).
 
     None if all scores are equal or there are none.
@@ -56,9 +54,7 @@ def r_l2(
     return float(100 * np.mean(((predicted - score) / np.ptp(score)) ** 2))
 
 
-def mae(
-    predicted: Sequence[float] | np.ndarray, score: Sequence[float] | np.ndarray
-) -> float | None:
+def mae(predicted: Numbers, score: Numbers) -> float | None:
     """Mean absolute error in points; None if there is nothing to compare."""
     predicted, score = _as_float(predicted), _as_float(score)
     return float(np.abs(predicted - score).mean()) if len(score) else None
@@ -78,8 +74,8 @@ def fisher_mean(correlations: Sequence[float | None]) -> float | None:
 
 
 def within_group_srcc(
-    predicted: Sequence[float] | np.ndarray,
-    score: Sequence[float] | np.ndarray,
+    predicted: Numbers,
+    score: Numbers,
     groups: Sequence[str],
 ) -> float | None:
     """SRCC inside each group of at least 6, averaged with group sizes as weights.

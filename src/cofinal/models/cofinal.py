@@ -2,10 +2,10 @@
 
 Paper: "CoFInAl: Enhancing Action Quality Assessment with Coarse-to-Fine Instruction Alignment",
 IJCAI 2024, https://arxiv.org/abs/2404.13999.
-Reproduced: temporal fusion of clips, grade parsing by learned grade prototypes, fine-grained scoring
-against a fixed simplex frame of sub-grade prototypes, score = grade + place in the grade, and the
-three loss terms. Differs, each for a fault that method.md section 2 lists: grades are intervals of
-the score scale with ordered probabilities; the place in a grade spans the whole grade; sub-grades
+Reproduced: temporal fusion of clips, grade parsing by learned grade prototypes, fine-grained
+scoring against a fixed simplex frame of sub-grade prototypes, score = grade + place in the grade,
+and the three loss terms. Differs, each for a fault that method.md section 2 lists: grades are
+intervals of the score scale with ordered probabilities; the place spans the whole grade; sub-grades
 are ordered; padding is invisible; nothing crosses between videos of a batch; one model serves
 several targets. Added: a read-out that sees time averages (docs/recipe.md has what it brings).
 
@@ -160,13 +160,13 @@ class CoFInAl(AssessmentModel):
         self.level_bias_K = nn.Parameter(torch.full((K,), 0.5))
         self.to_correction = nn.Linear(D, E, bias=False)
         self.summary = SummaryReadout(task.channels, K, settings.summary_segments)
-        # The frame is one of many equal rotations; a fixed one lets members of an ensemble share it.
+        # The frame is one of many equal rotations; members of an ensemble share this one.
         generator = torch.Generator().manual_seed(0)
         self.register_buffer("etf_SE", simplex_etf(settings.sub_grades, E, generator))
         self.register_buffer("level_error_K", torch.ones(K))
 
     def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
-        """Learns grade edges, whitening, the summary read-out and how far a level can be trusted."""
+        """Learns grade edges, whitening, summary read-out and how far a level can be trusted."""
         edges_KG = np.stack(
             [grade_edges(s, self.settings.grades, self.settings.spacing) for s in scores_NK.T]
         )

@@ -86,7 +86,7 @@ class AssessmentModel(nn.Module):
             mine.copy_(other)
 
     def fixed_stage(self, clips: Tensor) -> Tensor:
-        """The first, gradient-free step on clips (..., C); training applies it once, not per epoch."""
+        """The first, gradient-free step on clips (..., C); training applies it only once."""
         return clips.float()
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:

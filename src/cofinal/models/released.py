@@ -9,12 +9,14 @@ features attend across the videos of the batch as they do there.
 Differs: any width and query count; padded clips are not attended to; labels are scaled without
 truncation of the range; several targets are several independent networks.
 
-Letters: B videos, T clips, C backbone channels, D model width, Q queries, K targets, N performances.
+Letters: B videos, T clips, C backbone channels, D model width, Q queries, K targets,
+N performances.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +35,28 @@ SUB_GRADES = 100
 FINE_STEPS = 10_000
 
 
+class Transformer(nn.Module):
+    """PyTorch's standard layers with their defaults: one head, feed-forward three times as wide."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        shape: dict[str, Any] = {
+            "nhead": 1,
+            "dim_feedforward": 3 * width,
+            "dropout": 0.3,
+            "batch_first": True,
+        }
+        self.encoder = nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(width, **shape),
+            num_layers=1,
+            norm=nn.LayerNorm(width),
+            enable_nested_tensor=False,
+        )
+        self.decoder = nn.TransformerDecoder(
+            nn.TransformerDecoderLayer(width, **shape), num_layers=2, norm=nn.LayerNorm(width)
+        )
+
+
 class ReleasedTrunk(nn.Module):
     """Projection, encoder and decoder with learned queries, shared by both programs."""
 
@@ -45,19 +69,7 @@ class ReleasedTrunk(nn.Module):
             nn.Conv1d(2 * width, width, 1),
             nn.BatchNorm1d(width),
         )
-        shape = dict(nhead=1, dim_feedforward=3 * width, dropout=0.3, batch_first=True)
-        self.transformer = nn.Module()
-        self.transformer.encoder = nn.TransformerEncoder(
-            nn.TransformerEncoderLayer(width, **shape),  # type: ignore[arg-type]
-            num_layers=1,
-            norm=nn.LayerNorm(width),
-            enable_nested_tensor=False,
-        )
-        self.transformer.decoder = nn.TransformerDecoder(
-            nn.TransformerDecoderLayer(width, **shape),  # type: ignore[arg-type]
-            num_layers=2,
-            norm=nn.LayerNorm(width),
-        )
+        self.transformer = Transformer(width)
         self.prototype = nn.Embedding(queries, width)
         self.regressor = nn.Linear(width, queries)
 
@@ -68,15 +80,16 @@ class ReleasedTrunk(nn.Module):
         memory_BTD = self.transformer.encoder(projected_BTD, src_key_padding_mask=padding_BT)
         query_BQD = self.prototype.weight.expand(len(clips_BTC), -1, -1)
         decoder = self.transformer.decoder
-        for layer in decoder.layers:
-            before_BQD = query_BQD
+        *others, last = decoder.layers
+        for layer in others:
             query_BQD = layer(query_BQD, memory_BTD, memory_key_padding_mask=padding_BT)
-        return decoder.norm(query_BQD), last_attention(layer, before_BQD, memory_BTD, padding_BT)
+        attention_BQT = last_attention(last, query_BQD, memory_BTD, padding_BT)
+        query_BQD = last(query_BQD, memory_BTD, memory_key_padding_mask=padding_BT)
+        assert decoder.norm is not None
+        return decoder.norm(query_BQD), attention_BQT
 
 
-def last_attention(
-    layer: nn.Module, query_BQD: Tensor, memory_BTD: Tensor, padding_BT: Tensor
-) -> Tensor:
+def last_attention(layer: Any, query_BQD: Tensor, memory_BTD: Tensor, padding_BT: Tensor) -> Tensor:
     """The weights (B, Q, T) that a standard decoder layer computes but does not hand out."""
     with torch.no_grad():
         own_BQD = layer.self_attn(query_BQD, query_BQD, query_BQD, need_weights=False)[0]
@@ -186,7 +199,7 @@ class CoFInAlNetwork(ReleasedTrunk):
 
     def fine(self, features_BQD: Tensor, across_batch: bool) -> Tensor:
         """Unit vectors (B, 100) to be compared with the frame."""
-        attention = self.regi[0]
+        attention: Any = self.regi[0]
         if across_batch:
             fused_BQD = attention(features_BQD, features_BQD, features_BQD, need_weights=False)[0]
         else:
@@ -200,7 +213,7 @@ class CoFInAlNetwork(ReleasedTrunk):
 class Released(AssessmentModel):
     """Common part of both: one network a target, score range 0 to `score_unit` points."""
 
-    network_class: type[ReleasedTrunk]
+    network_class: Callable[[int, Any], ReleasedTrunk]
 
     def __init__(self, task: Task, settings: ReleasedSettings | GdltSettings) -> None:
         super().__init__(task, settings)
@@ -232,14 +245,15 @@ class Gdlt(Released):
     def training_loss(
         self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
     ) -> dict[str, Tensor]:
-        """Mean squared error of the unit score and the hardest-triplet term, summed over targets."""
+        """Squared error of the unit score and the hardest-triplet term, summed over targets."""
         unit_BK = to_unit_score(scores_BK, self.edges_KG).to(staged_BTC.dtype)
         answers = [network(staged_BTC, mask_BT) for network in self.networks]
-        triplet = sum(hardest_triplet(a["prototype_features"]) for a in answers)
+        coarse_K = [F.mse_loss(a["coarse"], unit_BK[:, k]) for k, a in enumerate(answers)]
+        triplet_K = [hardest_triplet(a["prototype_features"]) for a in answers]
         return {
-            "coarse": sum(F.mse_loss(a["coarse"], unit_BK[:, k]) for k, a in enumerate(answers)),
-            "triplet": self.settings.triplet_weight * triplet,
-        }  # type: ignore[dict-item]
+            "coarse": torch.stack(coarse_K).sum(),
+            "triplet": self.settings.triplet_weight * torch.stack(triplet_K).sum(),
+        }
 
 
 class ReleasedCoFInAl(Released):
@@ -260,7 +274,7 @@ class ReleasedCoFInAl(Released):
         return losses
 
     def network_loss(
-        self, network: nn.Module, staged_BTC: Tensor, mask_BT: Tensor, unit_B: Tensor
+        self, network: Any, staged_BTC: Tensor, mask_BT: Tensor, unit_B: Tensor
     ) -> dict[str, Tensor]:
         """The released loss of one target."""
         answer = network(staged_BTC, mask_BT, across_batch=True)

@@ -159,7 +159,7 @@ def train_epoch(
         optimizer.zero_grad(set_to_none=True)
         # Members share nothing, so the gradient of the sum is each member's own gradient.
         total = torch.stack([value.sum() for value in losses.values()]).sum()
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         if settings.clip_gradient:
             stack.clip_gradients(settings.clip_gradient)
         optimizer.step()

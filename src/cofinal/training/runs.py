@@ -77,7 +77,7 @@ class Run:
             write_json(path, wanted | {"code": code_version()})
 
     def save(self, epoch: int, state: dict[str, Any], metrics: list[dict[str, Any]]) -> None:
-        """Writes log and checkpoint after an epoch; the checkpoint last, since it is what counts."""
+        """Writes log and checkpoint after an epoch; the checkpoint, which counts, comes last."""
         write_text(
             self.folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in metrics)
         )
@@ -94,7 +94,8 @@ class Run:
             )
         except Exception as error:  # torch raises many kinds for a file that is no checkpoint
             raise CofinalError(
-                f"{self.checkpoint} cannot be read ({type(error).__name__}); remove it to start again"
+                f"{self.checkpoint} cannot be read ({type(error).__name__}); "
+                "remove it to start again"
             ) from error
         return saved
 
