@@ -1,5 +1,111 @@
-"""Coarse-to-fine action quality assessment (CoFInAl, IJCAI 2024)."""
+"""Coarse-to-fine action quality assessment (CoFInAl, IJCAI 2024).
+
+The public names below are imported when first used, so that `import cofinal` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from cofinal.version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from cofinal.checkpoints import import_checkpoint
+    from cofinal.config import (
+        DataSource,
+        Preset,
+        ProtocolSettings,
+        TrainingSettings,
+        load_preset,
+        override,
+    )
+    from cofinal.data.checks import check_dataset
+    from cofinal.data.dataset import Dataset, load_dataset
+    from cofinal.data.features import read_features
+    from cofinal.errors import CofinalError
+    from cofinal.evaluation.evaluate import evaluate
+    from cofinal.evaluation.metrics import fisher_mean, mae, r_l2, srcc, within_group_srcc
+    from cofinal.evaluation.result import EvaluationResult
+    from cofinal.fitting import train_model
+    from cofinal.modelfiles import load_model, save_model
+    from cofinal.models import METHODS
+    from cofinal.records import ClipFeatures, FeatureRecipe, Prediction, TargetPrediction
+    from cofinal.scorer import Scorer
+    from cofinal.training.loop import train
+
+# name -> module it lives in
+_PUBLIC = {
+    "METHODS": "models",
+    "ClipFeatures": "records",
+    "CofinalError": "errors",
+    "DataSource": "config",
+    "Dataset": "data.dataset",
+    "EvaluationResult": "evaluation.result",
+    "FeatureRecipe": "records",
+    "Prediction": "records",
+    "Preset": "config",
+    "ProtocolSettings": "config",
+    "Scorer": "scorer",
+    "TargetPrediction": "records",
+    "TrainingSettings": "config",
+    "check_dataset": "data.checks",
+    "evaluate": "evaluation.evaluate",
+    "fisher_mean": "evaluation.metrics",
+    "import_checkpoint": "checkpoints",
+    "load_dataset": "data.dataset",
+    "load_model": "modelfiles",
+    "load_preset": "config",
+    "mae": "evaluation.metrics",
+    "override": "config",
+    "r_l2": "evaluation.metrics",
+    "read_features": "data.features",
+    "save_model": "modelfiles",
+    "srcc": "evaluation.metrics",
+    "train": "training.loop",
+    "train_model": "fitting",
+    "within_group_srcc": "evaluation.metrics",
+}
+
+__all__ = [
+    "METHODS",
+    "ClipFeatures",
+    "CofinalError",
+    "DataSource",
+    "Dataset",
+    "EvaluationResult",
+    "FeatureRecipe",
+    "Prediction",
+    "Preset",
+    "ProtocolSettings",
+    "Scorer",
+    "TargetPrediction",
+    "TrainingSettings",
+    "__version__",
+    "check_dataset",
+    "evaluate",
+    "fisher_mean",
+    "import_checkpoint",
+    "load_dataset",
+    "load_model",
+    "load_preset",
+    "mae",
+    "override",
+    "r_l2",
+    "read_features",
+    "save_model",
+    "srcc",
+    "train",
+    "train_model",
+    "within_group_srcc",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'cofinal' has no attribute {name!r}")
+    return getattr(import_module(f"cofinal.{_PUBLIC[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -150,11 +150,9 @@ class TrainingSettings:
     averaging: float = 0.98
     """Decay of the exponential average of the weights, which is the final model; 0 for none."""
     view: Literal["subset", "window", "whole"] = "subset"
-    """Clips seen in one pass: a random share in order, a random window, or all."""
-    view_share: float = 0.7
-    """Share of clips in a "subset"."""
-    window_clips: int = 68
-    """Clips in a "window"; shorter performances are padded."""
+    """Clips seen in one pass: a random subset in time order, a random window, or all."""
+    view_clips: int = 56
+    """Clips in a "subset" or "window"; performances with fewer are seen whole."""
     channel_dropout: float = 0.3
     """Probability that an input channel is blanked for a whole performance."""
     mixing: float = 1.0
@@ -169,10 +167,9 @@ class TrainingSettings:
     """Arithmetic of the training steps; bfloat16 pays on GPUs."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "members", "window_clips"):
+        for name in ("epochs", "batch_size", "members", "view_clips"):
             check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         check(self.learning_rate > 0, "learning_rate", self.learning_rate, "more than 0")
-        check(0 < self.view_share <= 1, "view_share", self.view_share, "above 0, at most 1")
         check(0 <= self.averaging < 1, "averaging", self.averaging, "0 up to but not including 1")
         check(0 <= self.channel_dropout < 1, "channel_dropout", self.channel_dropout, "0 up to 1")
         check(self.mixing >= 0, "mixing", self.mixing, "0 or more")

@@ -42,9 +42,7 @@ class PackedClips:
 
     def gather(self, rows_B: Tensor, clip_BT: Tensor, mask_BT: Tensor) -> Tensor:
         """Clips number `clip_BT` of performances `rows_B`; zeros where the mask is False."""
-        index_BT = self.start_N[rows_B].unsqueeze(1) + clip_BT.where(
-            mask_BT, torch.zeros(()).long()
-        )
+        index_BT = self.start_N[rows_B].unsqueeze(1) + clip_BT.masked_fill(~mask_BT, 0)
         device = self.clips_PC.device
         return self.clips_PC[index_BT.to(device)] * mask_BT.to(device).unsqueeze(-1)
 
@@ -58,14 +56,15 @@ def choose_clips(
         (B, T) clip numbers in time order, and the mask (B, T) of valid ones, which come first.
     """
     if settings.view == "window":
-        return _window(length_B, settings.window_clips, generator)
+        return _window(length_B, settings.view_clips, generator)
     longest = int(length_B.max())
     position_T = torch.arange(longest)
     exists_BT = position_T < length_B.unsqueeze(1)
     if settings.view == "whole":
         return position_T.expand(len(length_B), -1), exists_BT
-    # A random subset: the clips with the smallest random keys, put back in order.
-    kept_B1 = (length_B * settings.view_share).ceil().long().clamp(min=1).unsqueeze(1)
+    # A random subset: the clips with the smallest random keys, put back in order. A fixed number
+    # rather than a share, so that one long performance does not pad the whole batch.
+    kept_B1 = length_B.clamp(max=settings.view_clips).unsqueeze(1)
     keys_BT = torch.rand(len(length_B), longest, generator=generator).masked_fill(~exists_BT, 2.0)
     rank_BT = keys_BT.argsort(1).argsort(1)
     chosen_BT = position_T.where(rank_BT < kept_B1, torch.full((), longest)).sort(1).values
