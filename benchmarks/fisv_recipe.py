@@ -121,8 +121,8 @@ def main() -> None:
             if protocol == "skater" and name not in ("mean", "ridge", "preset fisv"):
                 continue
             folder = arguments.work / f"{name}-{protocol}".replace(" ", "_").replace("%", "percent")
-            settings = replace(settings, repeats=arguments.repeats)
-            result = evaluate(dataset, preset, settings, folder)
+            repeated = replace(settings, repeats=arguments.repeats)
+            result = evaluate(dataset, preset, repeated, folder)
             results.setdefault(name, {})[protocol] = result.to_json()
             write_table(arguments.out, results)
             print(name, protocol, row(name, results[name]), flush=True)

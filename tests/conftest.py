@@ -11,7 +11,8 @@ from cofinal.config import CoFInAlSettings, DataSource, Preset, TrainingSettings
 from cofinal.data.dataset import Dataset, load_dataset
 from cofinal.data.synthetic import generate, write_dataset
 
-torch.set_num_threads(2)
+# Tests work on tiny tensors, for which threads cost more than they bring.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from cofinal.config import DataSource, Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset, load_dataset
-from cofinal.evaluation.result import EvaluationResult, measure
+from cofinal.evaluation.evaluate import summarise
+from cofinal.evaluation.result import EvaluationResult
 from cofinal.modelfiles import ModelInfo, save_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.inference import predict_scores
 from cofinal.models.interface import Task
 from cofinal.training.loop import train
-from cofinal.training.runs import code_version, data_fingerprint
+from cofinal.training.runs import data_fingerprint
 
 
 @dataclass(frozen=True)
@@ -64,21 +65,5 @@ def measure_model(model: Ensemble, dataset: Dataset, info: ModelInfo) -> Evaluat
     """Measures a trained model on performances that took part in no choice."""
     within = "event" if "event" in dataset.groups else None
     predictions = predict_scores(model, dataset.clips)[np.newaxis]
-    cells, average = measure(dataset, predictions, within)
-    return EvaluationResult(
-        method=info.preset.method,
-        protocol=asdict(ProtocolSettings(protocol="final")),
-        optimistic=False,
-        within=within,
-        cells=cells,
-        average_srcc=average,
-        ids=dataset.ids,
-        scores=dataset.scores,
-        predictions=predictions,
-        settings={
-            "preset": info.preset.to_json(),
-            "trained_on": info.data,
-            "data": data_fingerprint(dataset),
-            "code": code_version(),
-        },
-    )
+    protocol = ProtocolSettings(protocol="final")
+    return summarise(dataset, predictions, info.preset, protocol, {"trained_on": info.data}, within)

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from shared_files import data_folder, fixture_folder
 
 from cofinal.checkpoints import import_checkpoint, read_state
 from cofinal.config import GdltSettings, Preset, ReleasedSettings
@@ -20,6 +19,7 @@ from cofinal.models import build_model
 from cofinal.models.interface import ModelOutput, Task, pad_clips
 from cofinal.models.released import ReleasedCoFInAl, preset_weights
 from cofinal.scorer import Scorer
+from shared_files import data_folder, fixture_folder
 
 TOLERANCE = 1e-5
 CHECKPOINTS = {"cofinal_weights2": 2, "cofinal_single_weights3": 3, "gdlt": None}

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,26 +53,48 @@ def evaluate(
     within = protocol.within or ("event" if "event" in dataset.groups else None)
     if within:
         group_values(dataset, within)
-    parts = category_parts(dataset, protocol.per_category)
     plan = [
         (repeat, name, index, fold)
         for repeat in range(protocol.repeats)
-        for name, index in parts.items()
+        for name, index in category_parts(dataset, protocol.per_category).items()
         for fold in make_folds(dataset.subset(index), protocol, repeat)
     ]
     predictions = np.full((protocol.repeats, *dataset.scores.shape), np.nan)
     for done, (repeat, name, index, fold) in enumerate(plan, 1):
-        seeded = replace(
-            preset, training=replace(preset.training, seed=preset.training.seed + repeat)
+        training = replace(preset.training, seed=preset.training.seed + repeat)
+        fold_folder = Path(folder) / "folds" / f"{name}-{fold.name}" if folder else None
+        predictions[repeat, index[fold.held_out]] = predict_fold(
+            dataset.subset(index), fold, replace(preset, training=training), protocol, fold_folder
         )
-        cell_folder = Path(folder) / "folds" / f"{name}-{fold.name}" if folder else None
-        part = dataset.subset(index)
-        held_out = predict_fold(part, fold, seeded, protocol, cell_folder)
-        predictions[repeat, index[fold.held_out]] = held_out
         if report:
             report(f"{name} {fold.name}", done, len(plan))
+    seconds = round(time.monotonic() - started, 1)
+    result = summarise(dataset, predictions, preset, protocol, {"seconds": seconds}, within)
+    if folder:
+        result.save(folder, dataset)
+    return result
+
+
+def summarise(
+    dataset: Dataset,
+    predictions: np.ndarray,
+    preset: Preset,
+    protocol: ProtocolSettings,
+    settings: dict[str, Any],
+    within: str | None,
+) -> EvaluationResult:
+    """Measures predictions (R, N, K) and adds everything needed to repeat them.
+
+    Args:
+        dataset: the performances; those without a prediction hold NaN.
+        predictions: points for performances that were not trained on.
+        preset: the method that predicted.
+        protocol: how training and held-out part were chosen.
+        settings: further entries of the result, for example what the model was trained on.
+        within: group column of the within-group SRCC.
+    """
     cells, average = measure(dataset, predictions, within)
-    result = EvaluationResult(
+    return EvaluationResult(
         method=preset.method,
         protocol=asdict(protocol),
         optimistic=protocol.protocol == "best-on-test",
@@ -85,12 +108,9 @@ def evaluate(
             "preset": preset.to_json(),
             "data": data_fingerprint(dataset),
             "code": code_version(),
-            "seconds": round(time.monotonic() - started, 1),
+            **settings,
         },
     )
-    if folder:
-        result.save(folder, dataset)
-    return result
 
 
 def category_parts(dataset: Dataset, per_category: bool) -> dict[str, np.ndarray]:

@@ -46,8 +46,6 @@ from cofinal.models.ridge import RidgeReadout, solve_ridge
 
 # A logistic distribution of this scale has standard deviation one.
 LOGISTIC_SCALE = 3**0.5 / torch.pi
-# The place read off an exact sub-grade prototype is within 1e-3 of its centre at this sharpness.
-SHARPNESS = 8.0
 
 
 class TemporalFusion(nn.Module):
@@ -218,7 +216,7 @@ class CoFInAl(AssessmentModel):
         direction_BKGE = F.normalize(
             implied_BKGE + self.settings.correction_share * view.correction_BKGE, dim=-1
         )
-        place_BKG = direction_to_place(direction_BKGE, self.etf_SE, SHARPNESS)
+        place_BKG = direction_to_place(direction_BKGE, self.etf_SE)
         return ModelOutput(
             unit_score_BK=expected_score(probabilities_BKG, place_BKG, edges_KG),
             grade_probabilities_BKG=probabilities_BKG,

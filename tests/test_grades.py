@@ -1,0 +1,78 @@
+"""Grade arithmetic: edges, units, places, expectation; the same for NumPy and torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from cofinal.errors import CofinalError
+from cofinal.grades import (
+    expected_score,
+    grade_edges,
+    grade_of,
+    place_in_grades,
+    to_score,
+    to_unit_score,
+    unit_edges,
+)
+
+SCORES = hnp.arrays(
+    np.float64, st.integers(12, 60), elements=st.floats(0, 100, width=32), unique=True
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(SCORES, st.integers(1, 6), st.sampled_from(["equal-count", "equal-width"]))
+def test_grade_plus_place_gives_every_score_back(
+    scores: np.ndarray, grades: int, spacing: str
+) -> None:
+    edges = grade_edges(scores, grades, spacing)
+    assert (np.diff(edges) > 0).all() and edges[0] < scores.min() and edges[-1] > scores.max()
+    grade = grade_of(scores, edges)
+    place = place_in_grades(scores, edges)
+    certain = np.eye(grades)[grade]
+    np.testing.assert_allclose(expected_score(certain, place, edges), scores, rtol=1e-6, atol=1e-6)
+    assert (edges[grade] <= scores).all() and (scores <= edges[grade + 1]).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(SCORES, st.integers(2, 6))
+def test_equal_count_grades_are_equally_often_met(scores: np.ndarray, grades: int) -> None:
+    counts = np.bincount(grade_of(scores, grade_edges(scores, grades)), minlength=grades)
+    assert counts.max() - counts.min() <= 2
+
+
+def test_equal_width_grades_are_equally_wide_and_reach_beyond_training() -> None:
+    edges = grade_edges(np.array([10.0, 20.0]), 4, "equal-width", margin=0.1)
+    np.testing.assert_allclose(edges, [9, 12, 15, 18, 21])
+
+
+def test_unit_scores_and_edges_are_inverse_maps() -> None:
+    edges = np.array([[0.0, 5.0, 20.0], [10.0, 11.0, 30.0]])
+    scores = np.array([[5.0, 20.0], [20.0, 10.0]])
+    unit = to_unit_score(scores, edges)
+    np.testing.assert_allclose(unit, [[0.25, 0.5], [1.0, 0.0]])
+    np.testing.assert_allclose(to_score(unit, edges), scores)
+    np.testing.assert_allclose(unit_edges(edges), [[0, 0.25, 1], [0, 0.05, 1]])
+
+
+def test_numpy_and_torch_agree() -> None:
+    edges = np.array([[0.0, 5.0, 20.0], [10.0, 11.0, 30.0]])
+    scores = np.array([[4.0, 12.0], [25.0, 0.0]])
+    for function in (grade_of, place_in_grades, to_unit_score):
+        mine = function(scores, edges)
+        theirs = function(torch.from_numpy(scores), torch.from_numpy(edges))
+        np.testing.assert_allclose(mine, theirs.numpy())
+
+
+def test_scores_without_a_range_and_too_many_grades_get_a_sentence() -> None:
+    with pytest.raises(CofinalError, match="all 3 training scores are 4"):
+        grade_edges(np.full(3, 4.0), 2)
+    with pytest.raises(CofinalError, match="2 different scores cannot fill 4"):
+        grade_edges(np.array([1.0, 1.0, 1.0, 2.0]), 4)
+    with pytest.raises(CofinalError, match="'equal-with' is unknown"):
+        grade_edges(np.array([1.0, 2.0]), 2, "equal-with")
