@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+# Tests work on tiny tensors, for which threads cost more than they bring; subprocesses inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 import torch
@@ -11,7 +15,6 @@ from cofinal.config import CoFInAlSettings, DataSource, Preset, TrainingSettings
 from cofinal.data.dataset import Dataset, load_dataset
 from cofinal.data.synthetic import generate, write_dataset
 
-# Tests work on tiny tensors, for which threads cost more than they bring.
 torch.set_num_threads(1)
 
 

@@ -1,0 +1,126 @@
+"""README commands and examples run as they are written; documents name only what exists."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cofinal
+from cofinal.data.synthetic import RECIPE, features_for_scores, write_features
+from shared_files import data_folder, fixture_folder
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# Enough to run every path of a command in seconds; what it reaches is measured elsewhere.
+QUICK = ["--training.epochs", "1", "--training.members", "1"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+COMMANDS = [
+    line for block in blocks("sh") for line in block.splitlines() if line.startswith("cofinal ")
+]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the README's paths exist: a demo, small Fis-V and RG, a checkpoint."""
+    folder = tmp_path_factory.mktemp("readme")
+    run("cofinal demo", folder)
+    make_fisv(folder / "DATA" / "fis-v")
+    make_rg(folder / "DATA" / "rg")
+    checkpoint = fixture_folder() / "released_cofinal" / "cofinal_weights2.pkl"
+    shutil.copy(checkpoint, folder / "CHECKPOINT.pkl")
+    return folder
+
+
+def make_fisv(folder: Path) -> None:
+    """The first 60 real performances, so that commands take seconds."""
+    real = data_folder() / "fis-v"
+    (folder / "features").mkdir(parents=True)
+    lines = (real / "train.txt").read_text().splitlines()[:60]
+    (folder / "train.txt").write_text("\n".join(lines) + "\n")
+    shutil.copy(real / "performances.csv", folder)
+    for line in lines:
+        shutil.copy(real / "features" / f"{line.split()[0]}.npy", folder / "features")
+
+
+def make_rg(folder: Path) -> None:
+    """Real labels of a few routines of each apparatus, with generated features of few channels."""
+    folder.mkdir(parents=True)
+    ids, totals = [], []
+    for name, step in (("train.txt", 10), ("test.txt", 5)):
+        header, *rows = (data_folder() / "rg" / name).read_text().splitlines()
+        kept = rows[::step]
+        (folder / name).write_text("\n".join([header, *kept]) + "\n")
+        ids += [row.split()[0] for row in kept]
+        totals += [float(row.split()[3]) for row in kept]
+    clips = features_for_scores(np.array(totals)[:, None], 1024, (12, 16))
+    write_features(folder / "features", ids, clips)
+    described = folder / "features" / "features.json"
+    described.write_text(described.read_text().replace(str(RECIPE.backbone), "video-swin-b"))
+
+
+def run(command: str, folder: Path, extra: tuple[str, ...] = ()) -> str:
+    words = [sys.executable, "-m", "cofinal.cli.main", *command.split()[1:], *extra]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_readme_commands_run(command: str, workplace: Path) -> None:
+    trains = command.split()[1] in ("train", "evaluate")
+    # Documented: `cofinal evaluate` without --out keeps nothing; the rest is as written.
+    assert run(command, workplace, tuple(QUICK) if trains else ()).strip()
+
+
+def test_demo_ends_with_a_table_and_existing_paths(workplace: Path) -> None:
+    written = workplace / "demo" / "run"
+    assert (written / "model" / "config.json").exists()
+    table = (written / "table.txt").read_text()
+    assert "execution" in table and "SRCC" in table
+
+
+@pytest.mark.parametrize("code", blocks("python"), ids=["score", "evaluate"])
+def test_readme_python_runs(code: str, workplace: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=workplace, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.stem)
+def test_examples_run_and_are_short(path: Path, tmp_path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 60
+    done = subprocess.run(
+        [sys.executable, str(path)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("path", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]))
+def test_links_between_documents_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (path.parent / target).exists(), target
+
+
+def test_paper_map_names_what_exists() -> None:
+    text = (ROOT / "docs" / "paper_map.md").read_text(encoding="utf-8")
+    source = "\n".join(p.read_text() for p in Path(cofinal.__file__).parent.rglob("*.py"))
+    tests = "\n".join(p.read_text() for p in (ROOT / "tests").rglob("*.py"))
+    for name in re.findall(r"`([a-z_]+(?:\.[A-Za-z_]+)*\.)?([A-Za-z_]+)`", text):
+        assert re.search(rf"\b{name[1]}\b", source + tests), name
+    for file in re.findall(r"`(tests/[\w/]+\.py)`", text):
+        assert (ROOT / file).exists(), file
