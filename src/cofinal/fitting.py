@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,19 +45,16 @@ def train_model(
     dataset = load_dataset(source)
     training = dataset.split("train")
     model = train(training, preset, folder, show_progress)
-    info = ModelInfo(
-        preset,
-        Task(training.channels, training.targets),
-        training.recipe,
-        data_fingerprint(training),
-    )
-    model_folder = Path(folder) / "model"
-    save_model(model, info, model_folder)
+    task = Task(training.channels, training.targets)
+    info = ModelInfo(preset, task, training.recipe, data_fingerprint(training))
     result = None
     if "test" in dataset.splits:
         held_out = dataset.split("test")
         result = measure_model(model, held_out, info)
         result.save(folder, held_out)
+        info = replace(info, measured=result.to_json())
+    model_folder = Path(folder) / "model"
+    save_model(model, info, model_folder)
     return Outcome(model_folder, result)
 
 

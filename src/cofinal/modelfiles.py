@@ -36,6 +36,8 @@ class ModelInfo:
     """How the features were made that it was trained on."""
     data: dict[str, Any] = field(default_factory=dict)
     """Name, size and hash of the training data."""
+    measured: dict[str, Any] = field(default_factory=dict)
+    """Measures on performances that took no part in training; empty if there were none."""
 
 
 def save_model(model: Ensemble, info: ModelInfo, folder: str | Path) -> None:
@@ -53,6 +55,7 @@ def save_model(model: Ensemble, info: ModelInfo, folder: str | Path) -> None:
         "task": {"channels": info.task.channels, "targets": list(info.task.targets)},
         "features": asdict(info.recipe),
         "data": info.data,
+        "measured": info.measured,
     }
     write_json(folder / CONFIG, config)
 
@@ -81,6 +84,7 @@ def load_model(folder: str | Path) -> tuple[Ensemble, ModelInfo]:
             Task(int(config["task"]["channels"]), tuple(config["task"]["targets"])),
             FeatureRecipe.from_json(config["features"]),
             config["data"],
+            config.get("measured", {}),
         )
         model = Ensemble([build_model(info.preset, info.task) for _ in range(config["members"])])
         model.load_state_dict(load_file(folder / WEIGHTS))
@@ -107,8 +111,28 @@ def model_card(info: ModelInfo, model: Ensemble) -> str:
         f"- Members averaged: {len(model.members)}; trained parameters: {count:,}\n"
         f"- Seed: {info.preset.training.seed}; cofinal {__version__}, torch {torch.__version__}\n\n"
         f"Score range the model can express:\n\n{ranges}\n\n"
+        f"## Measured\n\n{measured_text(info.measured)}\n\n"
         "## Limits\n\n"
         "Scores are comparable with the training data's judges only. Performances of another kind, "
         "camera or backbone are outside of what it was trained on. Its accuracy on unseen "
         "performances is what `cofinal evaluate` measures, not what it reaches in training.\n"
     )
+
+
+def measured_text(measured: dict[str, Any]) -> str:
+    """The measures of a model card, a line per target and category."""
+    if not measured:
+        return "Not measured: the data had no test split. `cofinal evaluate` measures by folds."
+    lines = []
+    for cell in measured["cells"]:
+        interval = cell["srcc_interval"]
+        rank = "undefined" if cell["srcc"] is None else f"{cell['srcc']:.3f}"
+        if interval:
+            rank += f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})"
+        of = f"{cell['target']}, {cell['category']}" if cell["category"] else cell["target"]
+        error = "undefined" if cell["mae"] is None else f"{cell['mae']:.2f} points"
+        lines.append(
+            f"- {of}: SRCC {rank}, mean absolute error {error}, "
+            f"{cell['performances']} held-out performances"
+        )
+    return "\n".join(lines)

@@ -54,5 +54,7 @@ class Train:
         if outcome.result:
             print("Held-out test split, final model (no choice was made on it):")
             print(outcome.result.table())
+        else:
+            print("No test split: measure with `cofinal evaluate`.")
         print(f"Model: {outcome.model_folder}")
         return 0
