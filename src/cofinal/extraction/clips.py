@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from cofinal.extraction.decoding import DecodedFrame
 from cofinal.extraction.recipe import ExtractionRecipe
@@ -117,13 +118,15 @@ def clips_from_frames(
 class Ahead:
     """Runs an iterator of clips in a thread, at most `depth` clips ahead of its consumer.
 
-    Exceptions of the producer are raised in the consumer; leaving the `with` block stops it.
+    Exceptions of the producer are raised in the consumer; leaving the `with` block stops it. The
+    thread resizes with one core: frames are small, and the other cores belong to the backbone.
     """
 
     def __init__(self, clips: Iterator[np.ndarray], depth: int = 3) -> None:
         self._clips = clips
         self._queue: queue.Queue[np.ndarray | BaseException | None] = queue.Queue(depth)
         self._stop = threading.Event()
+        self._torch_threads = torch.get_num_threads()
         self._thread = threading.Thread(target=self._produce, name="decoder", daemon=True)
 
     def __enter__(self) -> Iterator[np.ndarray]:
@@ -141,6 +144,8 @@ class Ahead:
             yield item
 
     def _produce(self) -> None:
+        # OpenMP counts threads per calling thread; torch also keeps the number for later ones.
+        torch.set_num_threads(1)
         try:
             for clip in self._clips:
                 if not self._put(clip):
@@ -149,6 +154,7 @@ class Ahead:
         except BaseException as error:
             self._put(error)
         finally:
+            torch.set_num_threads(self._torch_threads)
             close = getattr(self._clips, "close", None)
             if close is not None:
                 close()

@@ -1,4 +1,4 @@
-"""Opens video files that strangers made: local files only, known formats only, a sentence on failure.
+"""Opens video files that strangers made: local ones of known formats, or a sentence.
 
 A media file may be a playlist that points to other files or to the network, or a text that some
 demuxer takes for a picture. So only regular files are opened, by the `file` protocol, and only as
@@ -20,8 +20,9 @@ FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,flv,asf,ogg
 # These write their duration down and are trusted to have it right, so that a missing tail shows.
 FORMATS_WITH_DURATION = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
 VIDEO_SUFFIXES = frozenset(
-    ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
-)
+    f".{name}"
+    for name in ("3gp", "asf", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg")
+) | {".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"}
 # 8192 x 8192; a frame is decoded whole before it is made small: 192 MiB as RGB at this size.
 MAX_FRAME_PIXELS = 8192 * 8192
 # Larger frames are decoded by one thread: each further thread holds further whole frames.
@@ -39,7 +40,8 @@ def import_av() -> Any:
         import av.logging
     except ImportError as error:
         raise CofinalError(
-            "PyAV is not installed, and videos are decoded with it; run: pip install 'cofinal[video]'"
+            "videos are decoded with PyAV, which is not installed; "
+            "run: pip install 'cofinal[video]'"
         ) from error
     av.logging.set_level(None)
     return av

@@ -6,6 +6,7 @@ PyAV is the default; torchcodec stands behind the same interface where it can be
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -73,7 +74,7 @@ def _av_frames(path: str | Path, timeline: Timeline) -> Iterator[DecodedFrame]:
                 continue
             for frame in frames:
                 shown = _frame_time(frame, shown, timeline)
-                yield DecodedFrame(shown, lambda frame=frame: _upright_rgb(frame))
+                yield DecodedFrame(shown, functools.partial(_upright_rgb, frame))
         _check_end(video.path, shown, timeline)
 
 
@@ -122,7 +123,7 @@ def _check_end(path: Path, shown: Fraction | None, timeline: Timeline) -> None:
 def _import_torchcodec() -> Any:
     try:
         import torchcodec
-        import torchcodec.decoders  # noqa: F401  (loads the shared libraries, which may be missing)
+        import torchcodec.decoders  # loads the shared libraries, which may be missing
     except (ImportError, OSError, RuntimeError) as error:
         raise CofinalError(
             "decoder torchcodec cannot be imported here; install torchcodec and FFmpeg, "
@@ -145,7 +146,7 @@ def _torchcodec_frames(path: str | Path, timeline: Timeline) -> Iterator[Decoded
         for number in range(len(decoder)):
             frame = decoder.get_frame_at(number)
             shown = Fraction(frame.pts_seconds).limit_denominator(10**6) - timeline.start_seconds
-            yield DecodedFrame(shown, lambda pixels=frame.data: pixels.numpy())
+            yield DecodedFrame(shown, frame.data.numpy)
     except (RuntimeError, ValueError, IndexError) as error:
         reason = str(error).splitlines()[0]
         raise CofinalError(f"{path} does not decode ({reason}); convert the video again") from error

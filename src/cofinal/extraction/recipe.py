@@ -54,6 +54,11 @@ class ExtractionRecipe:
             raise CofinalError(
                 f"precision {self.precision!r} is unknown; use {' or '.join(PRECISIONS)}"
             )
+        if self.backbone == "motion" and self.precision != "float32":
+            raise CofinalError(
+                f"precision is {self.precision!r}, but backbone 'motion' knows only 'float32'; "
+                "leave the precision out"
+            )
 
     @property
     def crop(self) -> str:
@@ -79,7 +84,9 @@ class ExtractionRecipe:
             crop=self.crop,
         )
 
-    def features_json(self, weights_sha256: str | None, decoder: str, version: str) -> dict[str, Any]:
+    def features_json(
+        self, weights_sha256: str | None, decoder: str, version: str
+    ) -> dict[str, Any]:
         """The head of features.json: `FeatureRecipe`'s keys, then descriptive ones.
 
         Args:

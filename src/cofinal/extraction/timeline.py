@@ -121,8 +121,9 @@ def _packet_time(packet: Any) -> Fraction | None:
 def _check_gap(path: Path, last: Fraction, shown: Fraction, length: Fraction) -> None:
     if max(abs(shown - last), length) > MAX_GAP_SECONDS:
         raise CofinalError(
-            f"{path} has timestamps that jump from {float(last):.1f} to {float(shown + length):.1f} "
-            f"seconds; expected at most {MAX_GAP_SECONDS} s a frame, so convert the video again"
+            f"{path} has timestamps that jump from {float(last):.1f} to "
+            f"{float(shown + length):.1f} seconds; expected at most "
+            f"{MAX_GAP_SECONDS} s a frame, so convert the video again"
         )
 
 

@@ -122,8 +122,8 @@ class SwinBlock(nn.Module):
         if layout.padded:
             # Padding is zero after the norm, and is attended to: both released programs do so.
             normed_BNC = F.pad(normed_BNC, (0, 0, 0, 1))
-        attended_BMC = self.attn(normed_BNC.index_select(1, layout.gather_M), layout)
-        x_BNC = x_BNC + attended_BMC.index_select(1, layout.scatter_N)
+        attended_BMC = self.attn(normed_BNC.index_select(1, layout.window_tokens), layout)
+        x_BNC = x_BNC + attended_BMC.index_select(1, layout.token_places)
         return x_BNC + self.mlp(self.norm2(x_BNC))
 
 
@@ -194,9 +194,10 @@ def rename_official(state: State) -> State:
 
 
 def rename_torchvision(state: State) -> State:
-    """Names of torchvision's `swin3d_*` to ours: `features.0.1.mlp.3` is `layers.0.blocks.1.mlp.fc2`.
+    """Names of torchvision's `swin3d_*` to ours.
 
-    Even entries of `features` are stages, odd ones the merging after the stage before.
+    `features.0.1.mlp.3` is `layers.0.blocks.1.mlp.fc2`. Even entries of `features` are stages,
+    odd ones the merging after the stage before.
     """
 
     def rename(name: str) -> str | None:

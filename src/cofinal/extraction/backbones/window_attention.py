@@ -29,22 +29,20 @@ class WindowLayout:
 
     window: Size3
     """Window size (depth, height, width), shrunk to the map where the map is smaller."""
-    gather_M: torch.Tensor
-    """Token of the map at each place of the windows; N stands for padding."""
-    scatter_N: torch.Tensor
-    """Place in the windows of each token of the map: the inverse of `gather_M`."""
+    window_tokens: torch.Tensor
+    """(M,) token of the map at each place of the windows; N stands for padding."""
+    token_places: torch.Tensor
+    """(N,) place in the windows of each token of the map: the inverse of `window_tokens`."""
     group_windows: tuple[int, ...]
     """How many neighbouring windows share each mask."""
-    mask_GVV: torch.Tensor | None
-    """Per group, 0 where two tokens may see each other and -100 elsewhere; None unshifted."""
+    group_masks: torch.Tensor | None
+    """(G, V, V), 0 where two tokens may see each other and -100 elsewhere; None if unshifted."""
     padded: bool
     """Whether the windows hold places that no token of the map fills."""
 
 
 @functools.lru_cache(maxsize=64)
-def window_layout(
-    size: Size3, window: Size3, shifted: bool, device: torch.device
-) -> WindowLayout:
+def window_layout(size: Size3, window: Size3, shifted: bool, device: torch.device) -> WindowLayout:
     """Computes the layout for a map of `size` (depth, height, width); kept for the next clip.
 
     A direction in which the map is no larger than the window gets one window of the map's size and
@@ -59,24 +57,24 @@ def window_layout(
     place[: size[0], : size[1], : size[2]] = torch.arange(tokens).view(size)
     place = torch.roll(place, tuple(-s for s in shift), dims=(0, 1, 2))
     place_WV = _partition(place, fitted)
-    mask_GVV, counts = None, (place_WV.shape[0],)
+    group_masks, counts = None, (place_WV.shape[0],)
     if any(shift):
         region_WV = _partition(_regions(padded, fitted, shift), fitted)
         patterns_GV, group_W = _group_by_pattern(region_WV)
         order_W = torch.argsort(group_W, stable=True)
         place_WV = place_WV[order_W]
         counts = tuple(torch.bincount(group_W).tolist())
-        mask_GVV = (patterns_GV[:, :, None] != patterns_GV[:, None, :]).float() * -100.0
-    gather_M = place_WV.reshape(-1)
-    scatter_N = torch.empty(tokens + 1, dtype=torch.long)
-    scatter_N[gather_M] = torch.arange(gather_M.numel())
-    has_padding = bool(gather_M.numel() > tokens)
+        group_masks = (patterns_GV[:, :, None] != patterns_GV[:, None, :]).float() * -100.0
+    window_tokens = place_WV.reshape(-1)
+    token_places = torch.empty(tokens + 1, dtype=torch.long)
+    token_places[window_tokens] = torch.arange(window_tokens.numel())
+    has_padding = bool(window_tokens.numel() > tokens)
     return WindowLayout(
         fitted,
-        gather_M.to(device),
-        scatter_N[:tokens].to(device),
+        window_tokens.to(device),
+        token_places[:tokens].to(device),
         counts,
-        None if mask_GVV is None else mask_GVV.to(device),
+        None if group_masks is None else group_masks.to(device),
         has_padding,
     )
 
@@ -144,7 +142,7 @@ class WindowAttention(nn.Module):
         """Attends inside each window.
 
         Args:
-            x_BMC: tokens in the order of `layout.gather_M`.
+            x_BMC: tokens in the order of `layout.window_tokens`.
             layout: of the map.
 
         Returns:
@@ -176,8 +174,8 @@ class WindowAttention(nn.Module):
             volume = layout.window[0] * layout.window[1] * layout.window[2]
             index_VV = self.get_buffer("relative_position_index")[:volume, :volume]
             bias_GAVV = table[index_VV].permute(2, 0, 1)[None]
-            if layout.mask_GVV is not None:
-                bias_GAVV = bias_GAVV + layout.mask_GVV.to(bias_GAVV)[:, None]
+            if layout.group_masks is not None:
+                bias_GAVV = bias_GAVV + layout.group_masks.to(bias_GAVV)[:, None]
             bias_GAVV = bias_GAVV.to(dtype).contiguous()
             if torch.is_grad_enabled():
                 return bias_GAVV
