@@ -66,6 +66,7 @@ def decoder_version(decoder: str) -> str:
 def _av_frames(path: str | Path, timeline: Timeline) -> Iterator[DecodedFrame]:
     with open_video(path) as video, decoding_errors(video.path):
         damaged, shown = 0, None
+        clock = _Clock(timeline)
         for packet in video.container.demux(video.stream):
             frames = _decode_packet(packet)
             if frames is None:
@@ -73,7 +74,7 @@ def _av_frames(path: str | Path, timeline: Timeline) -> Iterator[DecodedFrame]:
                 _check_damage(video.path, damaged, timeline)
                 continue
             for frame in frames:
-                shown = _frame_time(frame, shown, timeline)
+                shown = clock.time_of(frame)
                 yield DecodedFrame(shown, functools.partial(_upright_rgb, frame))
         _check_end(video.path, shown, timeline)
 
@@ -88,10 +89,28 @@ def _decode_packet(packet: Any) -> list[Any] | None:
         return None
 
 
-def _frame_time(frame: Any, previous: Fraction | None, timeline: Timeline) -> Fraction:
-    if frame.pts is None or frame.time_base is None:
-        return Fraction(0) if previous is None else previous + timeline.frame_interval
-    return frame.pts * frame.time_base - timeline.start_seconds
+class _Clock:
+    """Tells when each frame appears; frames must come in the decoder's order of presentation."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._origin = timeline.start_seconds if timeline.has_presentation_times else None
+        self._previous: Fraction | None = None
+
+    def time_of(self, frame: Any) -> Fraction:
+        timed = self._timeline.has_presentation_times
+        stamp = frame.pts if timed else frame.dts
+        if stamp is not None and frame.time_base is not None:
+            seconds = stamp * frame.time_base
+            if self._origin is None:
+                self._origin = seconds
+            shown = seconds - self._origin
+        elif self._previous is not None:
+            shown = self._previous + self._timeline.frame_interval
+        else:
+            shown = Fraction(0)
+        self._previous = shown
+        return shown
 
 
 def _upright_rgb(frame: Any) -> np.ndarray:
@@ -135,6 +154,10 @@ def _import_torchcodec() -> Any:
 def _torchcodec_frames(path: str | Path, timeline: Timeline) -> Iterator[DecodedFrame]:
     torchcodec = _import_torchcodec()
     path = check_file(path)
+    if not timeline.has_presentation_times:
+        raise CofinalError(
+            f"{path} is an AVI, whose frames decoder torchcodec cannot time; use the decoder 'av'"
+        )
     # Its list of demuxers cannot be narrowed, so a stranger's file is vetted by PyAV first.
     with open_video(path) as video:
         index = video.stream.index

@@ -47,6 +47,9 @@ class Timeline:
     """Video packets seen, for messages."""
     frame_interval: Fraction
     """Usual seconds between frames, for frames without a timestamp."""
+    has_presentation_times: bool = True
+    """Whether the container stores them. AVI does not: what FFmpeg guesses for it is wrong where
+    frames are reordered, so its frames are timed by their order of decoding instead."""
 
     @property
     def duration_seconds(self) -> float:
@@ -88,11 +91,11 @@ def declared_seconds(path: str | Path) -> float:
 def _scan(video: OpenVideo) -> tuple[Timeline, Fraction]:
     interval = video.frame_interval
     start = last = end = end_of_all = None
-    packets = 0
+    packets, timed = 0, video.container.format.name != "avi"
     for packet in video.container.demux():
         if packet.size == 0:
             continue
-        shown = _packet_time(packet)
+        shown = _packet_time(packet, timed)
         if shown is not None:
             length = Fraction(packet.duration or 0) * packet.time_base
             end_of_all = max(end_of_all or shown, shown + length)
@@ -110,11 +113,11 @@ def _scan(video: OpenVideo) -> tuple[Timeline, Fraction]:
             raise CofinalError(f"{video.path} is longer than {MAX_HOURS} hours; cut it first")
     if start is None or last is None or end is None:
         raise CofinalError(f"{video.path} holds no frames; expected a video, so copy it again")
-    return Timeline(start, last, end, packets, interval), end_of_all or end
+    return Timeline(start, last, end, packets, interval, timed), end_of_all or end
 
 
-def _packet_time(packet: Any) -> Fraction | None:
-    stamp = packet.pts if packet.pts is not None else packet.dts
+def _packet_time(packet: Any, timed: bool) -> Fraction | None:
+    stamp = packet.pts if timed and packet.pts is not None else packet.dts
     return None if stamp is None else stamp * packet.time_base
 
 
