@@ -59,7 +59,7 @@ def test_real_videos_give_the_expected_counts(name: str) -> None:
     assert plan_clips(frames, 32, 32).clips == clips
 
 
-REORDERED = {"bf": "2", "b_strategy": "0", "qscale": "2"}
+REORDERED = {"bf": "2", "b_strategy": "0", "b": "5000000", "qmax": "2"}
 
 
 def shown_times(frames: list[DecodedFrame], count: int, fps: float) -> list[float]:

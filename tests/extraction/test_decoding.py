@@ -70,11 +70,11 @@ def test_lossless_pixels_come_out_exactly(tmp_path: Path) -> None:
     assert np.array_equal(first_frame(path), image)
 
 
-@pytest.mark.parametrize("pix_fmt", ["gray", "gray16le", "yuv420p10le", "rgb48le"])
+@pytest.mark.parametrize("pix_fmt", ["gray", "gray16le", "yuv420p10le", "rgb48be"])
 def test_grey_and_deep_pixels(tmp_path: Path, pix_fmt: str) -> None:
     image = np.repeat(textured_frame(64, 96)[:, :, :1], 3, axis=2)
-    codec = "png" if pix_fmt == "rgb48le" else "ffv1"
-    path = write_video(tmp_path / "odd.mkv", [image] * 3, codec=codec, pix_fmt=pix_fmt)
+    suffix, codec = ("mov", "png") if pix_fmt.startswith("rgb48") else ("mkv", "ffv1")
+    path = write_video(tmp_path / f"odd.{suffix}", [image] * 3, codec=codec, pix_fmt=pix_fmt)
     found = first_frame(path)
     assert found.dtype == np.uint8
     assert np.abs(found.astype(int) - image.astype(int)).mean() < 3

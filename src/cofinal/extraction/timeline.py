@@ -121,6 +121,17 @@ def _packet_time(packet: Any, timed: bool) -> Fraction | None:
     return None if stamp is None else stamp * packet.time_base
 
 
+def _check_riff_size(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(8)
+    declared, found = int.from_bytes(start[4:], "little") + 8, path.stat().st_size
+    if start[:4] == b"RIFF" and declared - found > TRUNCATION_SHARE * declared:
+        raise CofinalError(
+            f"{path} has {found} of {declared} bytes; "
+            "the file is truncated, so copy or download it again"
+        )
+
+
 def _check_gap(path: Path, last: Fraction, shown: Fraction, length: Fraction) -> None:
     if max(abs(shown - last), length) > MAX_GAP_SECONDS:
         raise CofinalError(
@@ -131,6 +142,9 @@ def _check_gap(path: Path, last: Fraction, shown: Fraction, length: Fraction) ->
 
 
 def _check_tail(video: OpenVideo, timeline: Timeline, end_of_all: Fraction) -> None:
+    if video.container.format.name == "avi":
+        # FFmpeg shortens an AVI's declared length to what is there, so its own size must tell.
+        _check_riff_size(video.path)
     if video.container.format.name not in FORMATS_WITH_DURATION or not video.container.duration:
         return
     declared, begin = video.container.duration / 1e6, timeline.start_seconds
