@@ -169,7 +169,9 @@ class WindowAttention(nn.Module):
         map, the table is read at the first V x V places of the full window's index.
         """
         table = self.relative_position_bias_table
-        key = (dtype, table.device, table.data_ptr(), table._version)
+        # Weights made in inference mode count no versions; nobody trains those.
+        version = None if table.is_inference() else table._version
+        key = (dtype, table.device, table.data_ptr(), version)
         if self._kept is None or self._kept[0] is not layout or self._kept[1] != key:
             volume = layout.window[0] * layout.window[1] * layout.window[2]
             index_VV = self.get_buffer("relative_position_index")[:volume, :volume]
