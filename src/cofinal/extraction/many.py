@@ -23,6 +23,8 @@ from cofinal.records import natural_key
 from cofinal.version import __version__
 
 ENGINES = ("local", "ray")
+# Videos a worker gets from Ray before features.json is brought up to date.
+RAY_PORTION = 4
 
 
 @dataclass(frozen=True)
@@ -216,9 +218,17 @@ def _one_by_one(
 def _side_by_side(job: _Job, todo: dict[str, Path], workers: int, engine: str) -> Iterator[_Result]:
     from joblib import Parallel, delayed
 
+    calls = [delayed(_run_in_worker)(job, id, path) for id, path in todo.items()]
     with _engine(engine):
-        parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
-        yield from parallel(delayed(_run_in_worker)(job, id, path) for id, path in todo.items())
+        if engine == "local":
+            parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
+            yield from parallel(calls)
+            return
+        # Ray's back end gives its results only all together, so videos go to it in portions:
+        # a kill then loses the record of one portion at most.
+        portion = RAY_PORTION * workers
+        for start in range(0, len(calls), portion):
+            yield from Parallel(n_jobs=workers, batch_size=1)(calls[start : start + portion])
 
 
 @contextmanager
