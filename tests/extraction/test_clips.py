@@ -49,6 +49,7 @@ def test_plan_is_whole_centred_and_as_long_as_possible(frames: int, clip: int, s
 def test_left_over_frames_are_dropped_equally() -> None:
     assert plan_clips(125, 32, 32).first_frame == 14  # 125 = 3 * 32 + 29: 14 before, 15 after
     assert plan_clips(128, 32, 32).first_frame == 0
+    assert plan_clips(125, 32, 32).clip_seconds(1, 25) == (46 / 25, 78 / 25)
 
 
 @pytest.mark.parametrize("name", REAL)

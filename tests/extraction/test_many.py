@@ -21,8 +21,9 @@ from cofinal.extraction import extractor
 from cofinal.extraction.backbones.loading import load_backbone
 from cofinal.extraction.cache import cache_folder
 from cofinal.extraction.extractor import extract, extract_like
-from cofinal.extraction.many import ENGINES, extract_many, find_videos
+from cofinal.extraction.many import ENGINES, extract_many
 from cofinal.extraction.recipe import ExtractionRecipe
+from cofinal.extraction.sources import find_videos
 from cofinal.records import FeatureRecipe
 from shared_files import data_folder
 
@@ -45,6 +46,8 @@ def listing(folder: Path) -> dict[str, float]:
 def test_files_folders_and_patterns_name_videos(videos: Path) -> None:
     assert list(find_videos([videos])) == ["1", "2", "10"]
     assert list(find_videos([videos / "2.mp4", f"{videos}/1*.mp4"])) == ["1", "2", "10"]
+    with pytest.raises(CofinalError, match="no videos named"):
+        find_videos([])
     with pytest.raises(CofinalError, match="names no video"):
         find_videos([f"{videos}/*.avi"])
     (videos / "deep").mkdir()
@@ -85,6 +88,22 @@ def test_a_second_run_does_only_what_changed(videos: Path, tmp_path: Path) -> No
     assert np.load(out / "1.npy").shape[0] == 3
     with pytest.raises(CofinalError, match="holds features made with other settings"):
         extract_many([videos / "1.mp4"], out, MOTION)
+
+
+def test_features_of_others_are_not_overwritten(videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "published"
+    out.mkdir()
+    np.save(out / "1.npy", np.zeros((3, 1024), dtype=np.float32))
+    with pytest.raises(CofinalError, match=r"1\.npy was not made by this command"):
+        extract_many([videos], out, MOTION)
+    head = {"backbone": "video-swin-b", "clip_frames": 32}
+    (out / "features.json").write_text(json.dumps(head))
+    with pytest.raises(CofinalError, match=r"1\.npy was not made by this command"):
+        extract_many([videos], out, MOTION)
+    assert np.load(out / "1.npy").shape == (3, 1024)
+    (out / "features.json").write_text("[1, 2]")
+    with pytest.raises(CofinalError, match=r"features\.json is not as expected"):
+        extract_many([videos], out, MOTION)
 
 
 def test_broken_videos_are_listed_and_fail_the_run(

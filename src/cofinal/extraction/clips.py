@@ -38,6 +38,11 @@ class ClipPlan:
     stride_frames: int
     """Frames from one clip's start to the next one's."""
 
+    def clip_seconds(self, clip: int, fps: float) -> tuple[float, float]:
+        """When clip number `clip` starts and ends, in seconds of the video, half-open."""
+        start = self.first_frame + clip * self.stride_frames
+        return start / fps, (start + self.clip_frames) / fps
+
     def wanted_frames(self) -> Iterator[int]:
         """Numbers of the sampled frames that any clip holds, increasing."""
         after = self.first_frame

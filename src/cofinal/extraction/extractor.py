@@ -1,6 +1,6 @@
 """One video to clip features: the reader's path through this package.
 
-    scan_timeline -> plan_clips -> decoded_frames -> clips_from_frames -> Backbone.features
+    plan_video -> decoded_frames -> clips_from_frames -> Backbone.features
 
 Decoding runs in a thread ahead of the backbone and at most a few clips ahead, so memory depends on
 the frame size and not on the video's length.
@@ -22,11 +22,11 @@ from cofinal.extraction.cache import (
     read_cached_features,
     write_features,
 )
-from cofinal.extraction.clips import Ahead, clips_from_frames, plan_clips
+from cofinal.extraction.clips import Ahead, ClipPlan, clips_from_frames, plan_clips
 from cofinal.extraction.containers import check_file
 from cofinal.extraction.decoding import decoded_frames
 from cofinal.extraction.recipe import ExtractionRecipe
-from cofinal.extraction.timeline import scan_timeline
+from cofinal.extraction.timeline import Timeline, scan_timeline
 from cofinal.records import ClipFeatures, FeatureRecipe
 
 OnClips = Callable[[int, int], None]
@@ -64,8 +64,7 @@ def extract(
             f"the recipe asks for {recipe.backbone} in {recipe.precision}, but the backbone is "
             f"{backbone.name} in {backbone.precision}; load the backbone that the recipe names"
         )
-    timeline = scan_timeline(path)
-    plan = plan_clips(timeline.frame_count(recipe.fps), recipe.clip_frames, recipe.stride_frames)
+    timeline, plan = plan_video(path, recipe)
     frames = decoded_frames(path, timeline, decoder)
     rows: list[np.ndarray] = []
     done = 0
@@ -78,6 +77,16 @@ def extract(
     return ClipFeatures(
         np.concatenate(rows), id=path.stem, recipe=recipe.feature_recipe(backbone.weights_sha256)
     )
+
+
+def plan_video(path: str | Path, recipe: ExtractionRecipe) -> tuple[Timeline, ClipPlan]:
+    """When a video is shown and which of its frames form which clip, without decoding it.
+
+    `plan.clip_seconds(clip, recipe.fps)` then tells when a clip starts and ends.
+    """
+    timeline = scan_timeline(path)
+    frames = timeline.frame_count(recipe.fps)
+    return timeline, plan_clips(frames, recipe.clip_frames, recipe.stride_frames)
 
 
 def extract_like(

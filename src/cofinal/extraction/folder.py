@@ -103,7 +103,8 @@ class FeatureFolder:
             what differs, in words; empty if nothing had to go.
 
         Raises:
-            CofinalError: the folder also holds features of videos that this run does not redo.
+            CofinalError: the folder also holds features of videos that this run does not redo, or
+                .npy files that no run of ours can have left.
         """
         stale = [id for id, record in self._videos.items() if record.settings != self.settings]
         kept = sorted(set(stale) - set(ids))
@@ -113,12 +114,23 @@ class FeatureFolder:
                 f"{self.folder} holds features made with other settings ({what}), for example of "
                 f"{kept[0]!r}; choose another --out, or give those videos too to redo them all"
             )
+        self._refuse_strangers()
         for id in stale:
             self.features_path(id).unlink(missing_ok=True)
             del self._videos[id]
-        if stale:
-            self._write()
+        self._write()
         return self._differences if stale else []
+
+    def _refuse_strangers(self) -> None:
+        """A run that was killed leaves at most features of the settings in features.json."""
+        if (self.folder / FILE).is_file() and not self._differences:
+            return
+        for path in sorted(self.folder.glob("*.npy")):
+            if path.stem not in self._videos:
+                raise CofinalError(
+                    f"{path} was not made by this command with known settings and might be "
+                    "overwritten; choose another --out, or move it away"
+                )
 
     def add(self, id: str, record: VideoRecord) -> None:
         """Records a video whose features are written."""
