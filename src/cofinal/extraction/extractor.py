@@ -1,0 +1,154 @@
+"""One video to clip features: the reader's path through this package.
+
+    plan_video -> decoded_frames -> clips_from_frames -> Backbone.features
+
+Decoding runs in a thread ahead of the backbone and at most a few clips ahead, so memory depends on
+the frame size and not on the video's length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from cofinal.errors import CofinalError
+from cofinal.extraction.backbones.loading import Backbone, load_backbone, weights_sha256
+from cofinal.extraction.cache import (
+    cached_features_path,
+    file_sha256,
+    read_cached_features,
+    write_features,
+)
+from cofinal.extraction.clips import Ahead, ClipPlan, clips_from_frames, plan_clips
+from cofinal.extraction.containers import check_file
+from cofinal.extraction.decoding import decoded_frames
+from cofinal.extraction.recipe import ExtractionRecipe
+from cofinal.extraction.timeline import Timeline, scan_timeline
+from cofinal.records import ClipFeatures, FeatureRecipe
+
+OnClips = Callable[[int, int], None]
+"""Called with (clips done, clips in all) as extraction goes on."""
+
+
+def extract(
+    path: str | Path,
+    recipe: ExtractionRecipe,
+    backbone: Backbone,
+    *,
+    decoder: str = "av",
+    batch_clips: int | None = None,
+    on_clips: OnClips | None = None,
+) -> ClipFeatures:
+    """Extracts the clip features of one video.
+
+    Args:
+        path: the video file.
+        recipe: settings; its backbone and precision must be those of `backbone`.
+        backbone: from `load_backbone`.
+        decoder: one of `DECODERS`.
+        batch_clips: clips given to the backbone at once; None for what suits the device.
+        on_clips: told of progress.
+
+    Returns:
+        features (T, C) float32, named after the file without its suffix.
+
+    Raises:
+        CofinalError: anything wrong with the file, in a sentence.
+    """
+    path = Path(path)
+    if (recipe.backbone, recipe.precision) != (backbone.name, backbone.precision):
+        raise CofinalError(
+            f"the recipe asks for {recipe.backbone} in {recipe.precision}, but the backbone is "
+            f"{backbone.name} in {backbone.precision}; load the backbone that the recipe names"
+        )
+    timeline, plan = plan_video(path, recipe)
+    frames = decoded_frames(path, timeline, decoder)
+    rows: list[np.ndarray] = []
+    done = 0
+    with Ahead(clips_from_frames(frames, plan, recipe)) as clips:
+        for batch_BTHWC in _batches(clips, batch_clips or backbone.batch_clips):
+            rows.append(backbone.features(batch_BTHWC))
+            done += len(batch_BTHWC)
+            if on_clips is not None:
+                on_clips(done, plan.clips)
+    return ClipFeatures(
+        np.concatenate(rows), id=path.stem, recipe=recipe.feature_recipe(backbone.weights_sha256)
+    )
+
+
+def plan_video(path: str | Path, recipe: ExtractionRecipe) -> tuple[Timeline, ClipPlan]:
+    """When a video is shown and which of its frames form which clip, without decoding it.
+
+    `plan.clip_seconds(clip, recipe.fps)` then tells when a clip starts and ends.
+    """
+    timeline = scan_timeline(path)
+    frames = timeline.frame_count(recipe.fps)
+    return timeline, plan_clips(frames, recipe.clip_frames, recipe.stride_frames)
+
+
+def extract_like(
+    path: str | Path,
+    known: FeatureRecipe,
+    *,
+    weights: str | Path | None = None,
+    device: str = "auto",
+    precision: str = "float32",
+    download: bool = False,
+    use_cache: bool = True,
+    on_clips: OnClips | None = None,
+) -> ClipFeatures:
+    """Extracts a video as a model's features were made, or takes them from the user's cache.
+
+    Args:
+        path: the video file.
+        known: the recipe that the model records; where it names a weight hash, the weights at
+            hand must have it.
+        weights: as for `load_backbone`.
+        device: as for `load_backbone`.
+        precision: "float32" or "bfloat16".
+        download: the user's yes to fetching missing weights.
+        use_cache: keep the features in the cache folder, and read them from there.
+        on_clips: told of progress.
+
+    Raises:
+        CofinalError: a bad file, missing weights, or weights other than the model's.
+    """
+    path = check_file(path)
+    recipe = recipe_like(known, precision)
+    hash_at_hand = weights_sha256(recipe.backbone, weights, download)
+    _check_weights(known.weights_sha256, hash_at_hand, recipe.backbone)
+    kept = None
+    if use_cache:
+        kept = cached_features_path(file_sha256(path), recipe.digest(hash_at_hand))
+        found = read_cached_features(kept, path.stem, recipe.feature_recipe(hash_at_hand))
+        if found is not None:
+            return found
+    backbone = load_backbone(
+        recipe.backbone, weights, device=device, precision=recipe.precision, download=download
+    )
+    features = extract(path, recipe, backbone, on_clips=on_clips)
+    if kept is not None:
+        write_features(kept, features.values)
+    return features
+
+
+def recipe_like(known: FeatureRecipe, precision: str = "float32") -> ExtractionRecipe:
+    """The settings comparable to `known`; `motion` has one precision whatever is asked for."""
+    precision = "float32" if known.backbone == "motion" else precision
+    return ExtractionRecipe.from_feature_recipe(known, precision)
+
+
+def _check_weights(expected: str | None, found: str | None, backbone: str) -> None:
+    if expected is not None and found is not None and expected != found:
+        raise CofinalError(
+            f"the model's features were made with {backbone} weights {expected[:12]}..., but the "
+            f"weights at hand are {found[:12]}...; give the model's weights with --weights"
+        )
+
+
+def _batches(clips: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    while batch := list(islice(clips, size)):
+        yield np.stack(batch)

@@ -1,0 +1,255 @@
+"""Many videos to a folder of features: resumable, on several workers, past broken files."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from cofinal.errors import CofinalError
+from cofinal.extraction.backbones.loading import Backbone, load_backbone
+from cofinal.extraction.cache import write_features
+from cofinal.extraction.decoding import decoder_version
+from cofinal.extraction.extractor import OnClips, extract
+from cofinal.extraction.folder import FeatureFolder, VideoRecord
+from cofinal.extraction.recipe import ExtractionRecipe
+from cofinal.extraction.sources import find_videos
+from cofinal.extraction.timeline import declared_seconds
+from cofinal.version import __version__
+
+ENGINES = ("local", "ray")
+# Videos a worker gets from Ray before features.json is brought up to date.
+RAY_PORTION = 4
+
+
+@dataclass(frozen=True)
+class BackboneChoice:
+    """What `load_backbone` needs, small enough to send to a worker."""
+
+    name: str
+    """In BACKBONES."""
+    weights: str | None = None
+    """None, a published file's name, a path, or "random"."""
+    device: str = "auto"
+    """As for `load_backbone`."""
+    precision: str = "float32"
+    """"float32" or "bfloat16"."""
+
+
+@dataclass(frozen=True)
+class BrokenVideo:
+    """A video that gave no features."""
+
+    file: str
+    """Its path as given."""
+    reason: str
+    """One sentence."""
+
+
+@dataclass
+class ExtractionSummary:
+    """What a run over many videos did."""
+
+    extracted: list[str] = field(default_factory=list)
+    """Ids whose features were made."""
+    skipped: list[str] = field(default_factory=list)
+    """Ids whose features were there already, with the same settings and content."""
+    broken: list[BrokenVideo] = field(default_factory=list)
+    """Videos that gave none."""
+    replaced_because: list[str] = field(default_factory=list)
+    """How the settings of an earlier run differed, if its features were replaced."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values, for JSON."""
+        return asdict(self)
+
+
+class Watcher(Protocol):
+    """Is told how a run goes on; see `progress.ProgressBars`."""
+
+    def begin(self, videos: int, skipped: int, clips: int) -> None:
+        """So many videos to do, so many skipped, about so many clips in all."""
+
+    def clips(self, id: str, done: int, total: int) -> None:
+        """The video `id` has so many clips done; with several workers told once a video."""
+
+    def video(self, id: str, error: str | None) -> None:
+        """The video `id` is finished, or broken for the reason given."""
+
+
+def extract_many(
+    sources: Sequence[str | Path],
+    out: str | Path,
+    recipe: ExtractionRecipe,
+    *,
+    weights: str | None = None,
+    device: str = "auto",
+    download: bool = False,
+    decoder: str = "av",
+    workers: int = 1,
+    engine: str = "local",
+    watcher: Watcher | None = None,
+) -> ExtractionSummary:
+    """Extracts many videos into `out`, doing only what is missing or changed.
+
+    Args:
+        sources: files, folders and glob patterns.
+        out: folder for one .npy a video and features.json.
+        recipe: settings.
+        weights: as for `load_backbone`.
+        device: as for `load_backbone`.
+        download: the user's yes to fetching missing weights.
+        decoder: one of `DECODERS`.
+        workers: videos at a time, each in a process with its own backbone.
+        engine: "local" processes, or "ray" for joblib's Ray back end.
+        watcher: told of progress.
+
+    Returns:
+        what was done; broken videos are in it and raise nothing.
+
+    Raises:
+        CofinalError: mistakes that concern the whole run, such as missing weights.
+    """
+    if workers < 1:
+        raise CofinalError(f"workers is {workers}; expected 1 or more")
+    videos = find_videos(sources)
+    choice = BackboneChoice(recipe.backbone, weights, device, recipe.precision)
+    backbone = load_backbone(
+        choice.name, weights, device=device, precision=choice.precision, download=download
+    )
+    folder = FeatureFolder(
+        out, recipe, backbone.weights_sha256, decoder_version(decoder), __version__
+    )
+    todo = {id: path for id, path in videos.items() if not folder.is_current(id, path)}
+    summary = ExtractionSummary(skipped=[id for id in videos if id not in todo])
+    summary.replaced_because = folder.begin(list(videos))
+    if watcher is not None:
+        watcher.begin(len(todo), len(summary.skipped), _clips_ahead(todo, recipe))
+    job = _Job(folder.folder, folder.settings, recipe, choice, decoder)
+    if workers == 1 and engine == "local":
+        results = _one_by_one(job, todo, backbone, watcher)
+    else:
+        del backbone
+        results = _side_by_side(job, todo, workers, engine)
+    _collect(results, folder, todo, summary, watcher)
+    return summary
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is the same for every video of a run."""
+
+    folder: Path
+    settings: str
+    recipe: ExtractionRecipe
+    choice: BackboneChoice
+    decoder: str
+
+    def run(
+        self, id: str, path: Path, backbone: Backbone, on_clips: OnClips | None
+    ) -> VideoRecord | str:
+        """Extracts and writes one video; gives its record, or why there is none."""
+        try:
+            features = extract(path, self.recipe, backbone, decoder=self.decoder, on_clips=on_clips)
+            record = VideoRecord.of(path, len(features.values), self.settings)
+            write_features(self.folder / f"{id}.npy", features.values)
+            return record
+        except CofinalError as error:
+            return str(error)
+        except (OSError, RuntimeError, MemoryError, ValueError) as error:
+            # One video must not end a run of days: full disks and devices out of memory land here.
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            return f"{path} failed ({reason}); try it alone to see more"
+
+
+_Result = tuple[str, VideoRecord | str]
+
+
+def _one_by_one(
+    job: _Job, todo: dict[str, Path], backbone: Backbone, watcher: Watcher | None
+) -> Iterator[_Result]:
+    for id, path in todo.items():
+        on_clips = None if watcher is None else functools.partial(watcher.clips, id)
+        yield id, job.run(id, path, backbone, on_clips)
+
+
+def _side_by_side(job: _Job, todo: dict[str, Path], workers: int, engine: str) -> Iterator[_Result]:
+    from joblib import Parallel, delayed
+
+    calls = [delayed(_run_in_worker)(job, id, path) for id, path in todo.items()]
+    with _engine(engine):
+        if engine == "local":
+            parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
+            yield from parallel(calls)
+            return
+        # Ray's back end gives its results only all together, so videos go to it in portions:
+        # a kill then loses the record of one portion at most.
+        portion = RAY_PORTION * workers
+        for start in range(0, len(calls), portion):
+            yield from Parallel(n_jobs=workers, batch_size=1)(calls[start : start + portion])
+
+
+@contextmanager
+def _engine(engine: str) -> Iterator[None]:
+    if engine not in ENGINES:
+        raise CofinalError(f"engine {engine!r} is unknown; use {' or '.join(ENGINES)}")
+    if engine == "local":
+        yield
+        return
+    try:
+        from ray.util.joblib import register_ray
+    except ImportError as error:
+        raise CofinalError(
+            "engine 'ray' needs Ray, which is not installed; run: pip install 'cofinal[cluster]'"
+        ) from error
+    from joblib import parallel_config
+
+    register_ray()
+    with parallel_config(backend="ray"):
+        yield
+
+
+@functools.lru_cache(maxsize=1)
+def _worker_backbone(choice: BackboneChoice) -> Backbone:
+    return load_backbone(
+        choice.name, choice.weights, device=choice.device, precision=choice.precision
+    )
+
+
+def _run_in_worker(job: _Job, id: str, path: Path) -> _Result:
+    return id, job.run(id, path, _worker_backbone(job.choice), None)
+
+
+def _collect(
+    results: Iterator[_Result],
+    folder: FeatureFolder,
+    todo: dict[str, Path],
+    summary: ExtractionSummary,
+    watcher: Watcher | None,
+) -> None:
+    for id, result in results:
+        if isinstance(result, str):
+            folder.drop(id)
+            summary.broken.append(BrokenVideo(str(todo[id]), result))
+        else:
+            folder.add(id, result)
+            summary.extracted.append(id)
+            if watcher is not None:
+                watcher.clips(id, result.clips, result.clips)
+        if watcher is not None:
+            watcher.video(id, result if isinstance(result, str) else None)
+
+
+def _clips_ahead(todo: dict[str, Path], recipe: ExtractionRecipe) -> int:
+    """Clips to come by the files' headers, for the time left; a broken file counts none."""
+    clips = 0
+    for path in todo.values():
+        try:
+            seconds = declared_seconds(path)
+        except CofinalError:
+            continue
+        clips += max(1, int(seconds * recipe.fps / recipe.stride_frames))
+    return clips
