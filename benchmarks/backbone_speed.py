@@ -157,7 +157,7 @@ def rows_of(name: str, device: torch.device, repeats: int, batches: list[int]) -
     return rows
 
 
-def _row(  # noqa: PLR0917
+def _row(
     backbone: str, way: str, precision: str, batch: int, times: list[float], cosine: float | None
 ) -> dict[str, Any]:
     row = {

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from cofinal.evaluation.evaluate import evaluate
     from cofinal.evaluation.metrics import fisher_mean, mae, r_l2, srcc, within_group_srcc
     from cofinal.evaluation.result import EvaluationResult
+    from cofinal.extraction.extractor import extract
+    from cofinal.extraction.many import extract_many
+    from cofinal.extraction.recipe import ExtractionRecipe
     from cofinal.fitting import train_model
     from cofinal.modelfiles import load_model, save_model
     from cofinal.models import METHODS
@@ -42,6 +45,7 @@ _PUBLIC = {
     "DataSource": "config",
     "Dataset": "data.dataset",
     "EvaluationResult": "evaluation.result",
+    "ExtractionRecipe": "extraction.recipe",
     "FeatureRecipe": "records",
     "Prediction": "records",
     "Preset": "config",
@@ -51,6 +55,8 @@ _PUBLIC = {
     "TrainingSettings": "config",
     "check_dataset": "data.checks",
     "evaluate": "evaluation.evaluate",
+    "extract": "extraction.extractor",
+    "extract_many": "extraction.many",
     "fisher_mean": "evaluation.metrics",
     "import_checkpoint": "checkpoints",
     "load_dataset": "data.dataset",
@@ -74,6 +80,7 @@ __all__ = [
     "DataSource",
     "Dataset",
     "EvaluationResult",
+    "ExtractionRecipe",
     "FeatureRecipe",
     "Prediction",
     "Preset",
@@ -84,6 +91,8 @@ __all__ = [
     "__version__",
     "check_dataset",
     "evaluate",
+    "extract",
+    "extract_many",
     "fisher_mean",
     "import_checkpoint",
     "load_dataset",

@@ -124,7 +124,9 @@ class Prediction:
     clips: int
     """T, the number of clips seen."""
     seconds_per_clip: float | None = None
-    """Seconds of video in one clip, where known."""
+    """Seconds from one clip's start to the next one's, where known."""
+    first_clip_seconds: float = 0.0
+    """When the first clip starts in the video; 0 where only features were given."""
 
     def __getitem__(self, target: str) -> TargetPrediction:
         """The prediction of the named target, for example `prediction["PCS"].score`."""
@@ -140,6 +142,7 @@ class Prediction:
             "id": self.id,
             "clips": self.clips,
             "seconds_per_clip": self.seconds_per_clip,
+            "first_clip_seconds": self.first_clip_seconds,
             "targets": [entry.to_json() for entry in self.targets],
         }
 

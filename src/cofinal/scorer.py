@@ -5,7 +5,8 @@ Letters: T clips, C backbone channels, G grades, K targets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,50 @@ class Scorer:
             CofinalError: features of another width, backbone or recipe than the model knows.
         """
         return self.score_many([features])[0]
+
+    def score_video(
+        self,
+        path: str | Path,
+        *,
+        weights: str | Path | None = None,
+        device: str = "auto",
+        precision: str = "float32",
+        download: bool = False,
+        use_cache: bool = True,
+        on_clips: Callable[[int, int], None] | None = None,
+    ) -> Prediction:
+        """Scores a video: extracts its features as the model's were made, then scores them.
+
+        Args:
+            path: the video file.
+            weights: checkpoint of the backbone; by default the published one, from the cache.
+            device: "auto", "cpu", "cuda", ...
+            precision: "float32" or "bfloat16".
+            download: the user's yes to fetching missing weights.
+            use_cache: keep the features in the user's cache folder, and read them from there.
+            on_clips: called with (clips done, clips in all).
+
+        Raises:
+            CofinalError: a broken video, missing or other weights, or a model that does not say
+                how its features were made.
+        """
+        from cofinal.extraction.extractor import extract_like, plan_video, recipe_like
+
+        recipe = self.info.recipe
+        features = extract_like(
+            path,
+            recipe,
+            weights=weights,
+            device=device,
+            precision=precision,
+            download=download,
+            use_cache=use_cache,
+            on_clips=on_clips,
+        )
+        extraction = recipe_like(recipe, precision)
+        _, plan = plan_video(path, extraction)
+        first_seconds = plan.clip_seconds(0, extraction.fps)[0]
+        return replace(self.score(features), first_clip_seconds=first_seconds)
 
     def score_many(
         self, many: Iterable[ClipFeatures | np.ndarray | str | Path]

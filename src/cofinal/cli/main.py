@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -15,7 +16,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("demo", "Demo", "train, evaluate and score on generated performances"),
     "train": ("train", "Train", "train a model on a data set"),
     "evaluate": ("evaluate", "Evaluate", "measure a method by folds or on the official split"),
-    "score": ("score", "Score", "score performances with a trained model"),
+    "extract": ("extract", "Extract", "turn videos into clip features"),
+    "score": ("score", "Score", "score videos or clip features with a trained model"),
     "data check": ("data", "Check", "find faults in labels, features and splits"),
     "data generate": ("data", "Generate", "write generated performances with known scores"),
     "import": ("importing", "Import", "turn a checkpoint of the authors' programs into a model"),
@@ -77,6 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CofinalError as error:
         print(f"cofinal: error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader of our output, for example `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("cofinal: stopped; run the same command again to continue", file=sys.stderr)
         return 130

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
+from cofinal.progress import track
+
 if TYPE_CHECKING:
     from cofinal.records import Prediction, TargetPrediction
+    from cofinal.scorer import Scorer
 
 # Clips listed as those a grade prototype looked at most.
 CLIPS_SHOWN = 3
@@ -18,39 +21,65 @@ CLIPS_SHOWN = 3
 
 @dataclass(frozen=True)
 class Score:
-    """Score performances from their clip features."""
+    """Score performances, from video files or from clip features.
+
+    Features of videos are kept in the user's cache folder, so scoring a video again is quick.
+    """
 
     model: tyro.conf.Positional[Path]
     """Model folder."""
-    features: tyro.conf.Positional[tuple[Path, ...]]
-    """One or more .npy files of clip features."""
+    performances: tyro.conf.Positional[tuple[Path, ...]]
+    """One or more video files, or .npy files of clip features."""
     json: bool = field(default=False, kw_only=True)
     """Print everything as JSON, attention included."""
+    weights: str | None = field(default=None, kw_only=True)
+    """For videos: checkpoint of the backbone, if it is not in the cache folder."""
+    device: str = field(default="auto", kw_only=True)
+    """For videos: "cpu", "cuda", or "auto" for a GPU where there is one."""
+    precision: Literal["float32", "bfloat16"] = field(default="float32", kw_only=True)
+    """For videos: arithmetic of the backbone; bfloat16 is faster."""
+    download: bool = field(default=False, kw_only=True)
+    """For videos: say yes to fetching published weights that are not in the cache folder."""
 
     def run(self) -> int:
         """Scores and prints."""
         from cofinal.errors import CofinalError
         from cofinal.scorer import Scorer
 
-        if not self.features:
-            raise CofinalError("no features named; give one or more .npy files after the model")
-        predictions = Scorer.load(self.model).score_many(self.features)
+        if not self.performances:
+            raise CofinalError("nothing to score; name video or .npy files after the model")
+        scorer = Scorer.load(self.model)
+        predictions = [self.score(scorer, path) for path in self.performances]
         if self.json:
             print(json.dumps([prediction.to_json() for prediction in predictions], indent=2))
         else:
             print("\n\n".join(describe(prediction) for prediction in predictions))
         return 0
 
+    def score(self, scorer: Scorer, path: Path) -> Prediction:
+        """Scores one file by what its name says it is."""
+        if path.suffix == ".npy":
+            return scorer.score(path)
+        with track(f"extracting {path.name}", 1.0) as advance:
+            return scorer.score_video(
+                path,
+                weights=self.weights,
+                device=self.device,
+                precision=self.precision,
+                download=self.download,
+                on_clips=lambda done, total: advance(done / max(total, 1)),
+            )
+
 
 def describe(prediction: Prediction) -> str:
     """A prediction for people."""
     lines = [f"{prediction.id} ({prediction.clips} clips)"]
     for entry in prediction.targets:
-        lines += describe_target(entry, prediction.seconds_per_clip)
+        lines += describe_target(entry, prediction)
     return "\n".join(lines)
 
 
-def describe_target(entry: TargetPrediction, seconds_per_clip: float | None) -> list[str]:
+def describe_target(entry: TargetPrediction, prediction: Prediction) -> list[str]:
     """Score, grade, place and the clips looked at, one thing a line."""
     lines = [f"  {entry.target}: {entry.score:.2f} points"]
     if entry.grade_probabilities and entry.grade_edges and entry.grade and entry.place is not None:
@@ -61,17 +90,20 @@ def describe_target(entry: TargetPrediction, seconds_per_clip: float | None) -> 
             f"({low:.2f} to {high:.2f} points), place in it {entry.place:.2f}"
         )
         lines.append(f"    grade probabilities, lowest first: {chances}")
+    if entry.interval:
+        lines.append(f"    interval {entry.interval[0]:.2f} to {entry.interval[1]:.2f} points")
     if entry.attention is not None:
         for grade, shares in enumerate(entry.attention, 1):
             strongest = sorted(shares.argsort()[::-1][:CLIPS_SHOWN])
-            moments = ", ".join(moment(clip, seconds_per_clip) for clip in strongest)
+            moments = ", ".join(moment(int(clip), prediction) for clip in strongest)
             lines.append(f"    prototype {grade} looked most at {moments}")
     return lines
 
 
-def moment(clip: int, seconds_per_clip: float | None) -> str:
-    """A clip as minutes and seconds where known, else by its number from 1."""
-    if seconds_per_clip is None:
+def moment(clip: int, prediction: Prediction) -> str:
+    """When a clip starts, as minutes and seconds where known, else its number from 1."""
+    if prediction.seconds_per_clip is None:
         return f"clip {clip + 1}"
-    minutes, seconds = divmod(round(clip * seconds_per_clip), 60)
+    start = prediction.first_clip_seconds + clip * prediction.seconds_per_clip
+    minutes, seconds = divmod(int(start), 60)
     return f"{minutes}:{seconds:02d}"
