@@ -8,27 +8,17 @@ import numpy as np
 import pytest
 
 from cofinal.config import DataSource
-from cofinal.data.cards import load_card
 from cofinal.data.dataset import Dataset, load_dataset
-from cofinal.data.labels import read_card_labels
-from cofinal.data.synthetic import features_for_scores, generate, write_dataset
+from cofinal.data.synthetic import generate, write_dataset
 from cofinal.errors import CofinalError
+from published import write_rg
 from shared_files import data_folder
 
 
 @pytest.fixture(scope="module")
 def rg(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The real label files of Rhythmic Gymnastics with generated features, as published."""
-    folder = tmp_path_factory.mktemp("rg")
-    for name in ("train.txt", "test.txt"):
-        (folder / name).write_bytes((data_folder() / "rg" / name).read_bytes())
-    labels = read_card_labels(load_card("rg"), folder).labels
-    scores = np.array([[label.scores["Total"]] for label in labels])
-    (folder / "swintx_avg_fps25_clip32").mkdir()
-    for label, values in zip(labels, features_for_scores(scores, 1024, (3, 4)), strict=True):
-        path = folder / "swintx_avg_fps25_clip32" / f"{label.id}.npy"
-        np.save(path, values.astype(np.float16))
-    return folder
+    return write_rg(tmp_path_factory.mktemp("rg"))
 
 
 def test_fisv_reads_as_published_with_both_targets() -> None:
