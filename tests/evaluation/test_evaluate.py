@@ -20,6 +20,7 @@ from cofinal.errors import CofinalError
 from cofinal.evaluation.evaluate import evaluate
 from cofinal.evaluation.protocols import make_folds
 from cofinal.evaluation.result import EvaluationResult
+from cofinal.training.runs import Run
 from published import write_rg
 
 MEAN = Preset("mean", MeanSettings())
@@ -104,6 +105,26 @@ def test_a_killed_evaluation_continues_without_training_finished_folds_again(
     assert len(trainings) == 1
     np.testing.assert_array_equal(continued.predictions, whole.predictions)
     assert continued.cells == whole.cells
+
+
+def test_an_evaluation_killed_inside_a_fold_continues_to_exactly_the_same_end(
+    generated: Dataset, tiny_preset: Preset, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halves = replace(KFOLD, folds=2)
+    save = Run.save
+
+    def stopped(run: Run, epoch: int, *rest: Any) -> None:
+        save(run, epoch, *rest)
+        if epoch == 2 and "fold1" in run.folder.name:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Run, "save", stopped)
+        evaluate(generated, tiny_preset, halves, run_folder)
+    assert len(list(run_folder.rglob("checkpoint.pt"))) == 1
+    continued = evaluate(generated, tiny_preset, halves, run_folder)
+    whole = evaluate(generated, tiny_preset, halves)
+    np.testing.assert_array_equal(continued.predictions, whole.predictions)
 
 
 def test_a_finished_evaluation_is_not_trained_again_and_keeps_no_checkpoints(
