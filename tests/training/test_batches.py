@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -64,7 +63,7 @@ def test_whole_shows_every_clip_in_order(length: list[int]) -> None:
 def test_a_window_is_a_run_of_clips_and_whole_where_shorter(
     length: list[int], seed: int, clips: int
 ) -> None:
-    chosen = choose(length, seed, view="window", window_clips=clips)
+    chosen = choose(length, seed, view="window", view_clips=clips)
     assert chosen[0].shape == (len(length), clips)
     for row, count in zip(rows(chosen), length, strict=True):
         assert row == list(range(row[0], row[0] + min(count, clips)))
@@ -72,25 +71,27 @@ def test_a_window_is_a_run_of_clips_and_whole_where_shorter(
 
 
 def test_every_window_is_drawn_the_last_one_too_and_equally_often() -> None:
-    clip_BT, _ = choose([10] * 6000, view="window", window_clips=7)
+    clip_BT, _ = choose([10] * 6000, view="window", view_clips=7)
     counts = torch.bincount(clip_BT[:, 0], minlength=4)
     assert len(counts) == 4
     # 1500 expected each, with standard deviation 34.
     assert (counts - 1500).abs().max() < 170
 
 
-@given(lengths, seeds, st.sampled_from([0.05, 0.25, 0.4, 0.5, 0.7, 1.0]))
-def test_a_subset_keeps_order_and_its_share(length: list[int], seed: int, share: float) -> None:
-    for row, count in zip(
-        rows(choose(length, seed, view="subset", view_share=share)), length, strict=True
-    ):
+@given(lengths, seeds, st.integers(1, 50))
+def test_a_subset_keeps_order_and_size_and_is_whole_where_shorter(
+    length: list[int], seed: int, clips: int
+) -> None:
+    chosen = choose(length, seed, view="subset", view_clips=clips)
+    assert chosen[0].shape[1] == min(max(length), clips)
+    for row, count in zip(rows(chosen), length, strict=True):
         assert row == sorted(set(row))
         assert row[0] >= 0 and row[-1] < count
-        assert len(row) == max(1, math.ceil(round(count * share, 4)))
+        assert len(row) == min(count, clips)
 
 
 def test_every_clip_is_in_a_subset_equally_often() -> None:
-    chosen = choose([10] * 3000 + [17], view="subset", view_share=0.3)
+    chosen = choose([10] * 3000 + [17], view="subset", view_clips=3)
     counts = torch.bincount(torch.tensor(rows(chosen)[:-1]).flatten(), minlength=10)
     assert counts.sum() == 9000
     # 900 expected each, with standard deviation 25.
@@ -100,7 +101,7 @@ def test_every_clip_is_in_a_subset_equally_often() -> None:
 @pytest.mark.parametrize("view", ["subset", "window"])
 def test_the_generator_alone_decides(view: str) -> None:
     length = [30, 20, 25]
-    again = [rows(choose(length, seed, view=view, window_clips=9)) for seed in (1, 1, 2)]
+    again = [rows(choose(length, seed, view=view, view_clips=9)) for seed in (1, 1, 2)]
     assert again[0] == again[1] != again[2]
 
 
@@ -108,7 +109,7 @@ def test_the_generator_alone_decides(view: str) -> None:
 def test_gathering_is_plain_indexing_and_zero_behind(length: list[int], seed: int) -> None:
     packed, clips = packed_and_plain(length)
     order = torch.randperm(len(length), generator=seeded(seed))
-    settings = TrainingSettings(view="subset", view_share=0.5)
+    settings = TrainingSettings(view="subset", view_clips=9)
     clip_BT, mask_BT = choose_clips(packed.length_N[order], settings, seeded(seed))
     gathered_BTC = packed.gather(order, clip_BT, mask_BT)
     for b, n in enumerate(order.tolist()):
@@ -194,7 +195,7 @@ def test_channels_are_blanked_for_a_whole_performance_and_the_rest_scaled_up() -
 
 @pytest.mark.parametrize("view", ["subset", "window", "whole"])
 def test_a_batch_repeats_with_its_generator_whatever_the_global_state(view: str) -> None:
-    settings = {"view": view, "mixing": 1.0, "channel_dropout": 0.3, "window_clips": 5}
+    settings = {"view": view, "mixing": 1.0, "channel_dropout": 0.3, "view_clips": 5}
     torch.manual_seed(1)
     first, _, _ = draw([9, 12, 7], 4, **settings)
     torch.manual_seed(2)

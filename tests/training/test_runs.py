@@ -27,7 +27,7 @@ TINY = [
     *("--model.width", "8", "--model.heads", "2", "--model.principal-components", "8"),
     *("--model.sub-grades", "4", "--model.embedding-width", "8", "--model.grades", "3"),
     *("--model.summary-segments", "2", "--training.epochs", "4", "--training.batch-size", "8"),
-    *("--training.members", "2", "--training.device", "cpu"),
+    *("--training.members", "2", "--training.device", "cpu", "--training.view-clips", "8"),
 ]
 COMMAND = "import sys; from cofinal.cli.main import main; sys.exit(main(sys.argv[1:]))"
 # The process kills itself by SIGKILL, which no handler sees, at a known moment.
