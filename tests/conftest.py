@@ -10,12 +10,16 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 import torch
+from hypothesis import settings
 
 from cofinal.config import CoFInAlSettings, DataSource, Preset, TrainingSettings
 from cofinal.data.dataset import Dataset, load_dataset
 from cofinal.data.synthetic import generate, write_dataset
 
 torch.set_num_threads(1)
+# The same examples everywhere, and no limit on their time: machines are shared.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ No torch here: `cofinal --help` must not wait for it. The text under each field 
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
@@ -19,6 +20,14 @@ def check(condition: bool, name: str, value: Any, expected: str) -> None:
     """Refuses a setting in a sentence."""
     if not condition:
         raise CofinalError(f"setting {name} is {value!r}; expected {expected}")
+
+
+def check_finite(settings: Any) -> None:
+    """Refuses infinite and undefined numbers, which no setting means."""
+    for entry in fields(settings):
+        value = getattr(settings, entry.name)
+        if isinstance(value, float):
+            check(math.isfinite(value), entry.name, value, "a finite number")
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,15 @@ class CoFInAlSettings:
     """Time segments that the summary read-out sees beside the whole performance."""
 
     def __post_init__(self) -> None:
-        check(self.grades >= 1, "grades", self.grades, "1 or more")
+        check_finite(self)
+        for name in ("grades", "principal_components", "width", "heads", "decoder_layers"):
+            check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        for name in ("encoder_layers", "summary_segments"):
+            check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        for name in ("target_softness", "time_code", "correction_share"):
+            check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        for name in ("place_weight", "score_weight", "separation_weight"):
+            check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         check(self.sub_grades >= 2, "sub_grades", self.sub_grades, "2 or more")
         check(
             self.embedding_width >= self.sub_grades,
@@ -73,7 +90,15 @@ class CoFInAlSettings:
         )
         check(0 <= self.summary_share <= 1, "summary_share", self.summary_share, "0 to 1")
         check(0 <= self.dropout < 1, "dropout", self.dropout, "0 up to but not including 1")
-        check(self.decoder_layers >= 1, "decoder_layers", self.decoder_layers, "1 or more")
+
+
+def check_released(settings: ReleasedSettings | GdltSettings) -> None:
+    """What the settings of both released programs have in common."""
+    check_finite(settings)
+    check(settings.score_unit > 0, "score_unit", settings.score_unit, "more than 0")
+    check(settings.triplet_weight >= 0, "triplet_weight", settings.triplet_weight, "0 or more")
+    check(settings.queries >= 1, "queries", settings.queries, "1 or more")
+    check(settings.width >= 1, "width", settings.width, "1 or more")
 
 
 @dataclass(frozen=True)
@@ -93,6 +118,9 @@ class ReleasedSettings:
     width: int = 256
     """Model width; the released program crashes on any other than 256."""
 
+    def __post_init__(self) -> None:
+        check_released(self)
+
 
 @dataclass(frozen=True)
 class GdltSettings:
@@ -106,6 +134,9 @@ class GdltSettings:
     """Number of learned grade prototypes."""
     width: int = 256
     """Model width."""
+
+    def __post_init__(self) -> None:
+        check_released(self)
 
 
 @dataclass(frozen=True)
@@ -167,13 +198,15 @@ class TrainingSettings:
     """Arithmetic of the training steps; bfloat16 pays on GPUs."""
 
     def __post_init__(self) -> None:
+        check_finite(self)
         for name in ("epochs", "batch_size", "members", "view_clips"):
             check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         check(self.learning_rate > 0, "learning_rate", self.learning_rate, "more than 0")
         check(0 <= self.averaging < 1, "averaging", self.averaging, "0 up to but not including 1")
         check(0 <= self.channel_dropout < 1, "channel_dropout", self.channel_dropout, "0 up to 1")
         check(self.mixing >= 0, "mixing", self.mixing, "0 or more")
-        check(self.seed >= 0, "seed", self.seed, "0 or more")
+        for name in ("seed", "clip_gradient", "weight_decay", "final_rate", "warmup"):
+            check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
 
 
 @dataclass(frozen=True)
@@ -261,7 +294,12 @@ def preset_from(values: dict[str, Any], where: str) -> Preset:
             f"{where}: {sorted(unknown)[0]!r} is unknown; "
             "a preset has method, [model] and [training]"
         )
+    for name in ("model", "training"):
+        if not isinstance(values.get(name, {}), dict):
+            raise CofinalError(f"{where}: {name} is {values[name]!r}; expected a table [{name}]")
     method = values.get("method", "cofinal")
+    if not isinstance(method, str):
+        raise CofinalError(f"{where}: method is {method!r}; expected a name")
     return Preset(
         method,
         settings_from(settings_class(method), values.get("model", {}), f"{where} [model]"),
@@ -286,6 +324,8 @@ def load_preset(name: str) -> Preset:
     path = Path(name) if name.endswith(".toml") else PRESET_FOLDER / f"{name}.toml"
     try:
         text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CofinalError(f"preset {path} is not UTF-8 text; save it as UTF-8") from error
     except OSError as error:
         raise CofinalError(
             f"preset {name!r} not found; name a .toml file or one of {', '.join(preset_names())}"

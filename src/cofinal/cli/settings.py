@@ -14,6 +14,7 @@ from cofinal.config import (
     load_preset,
     settings_class,
 )
+from cofinal.errors import CofinalError
 
 
 def meant_preset(flags: Sequence[str]) -> Preset:
@@ -21,10 +22,13 @@ def meant_preset(flags: Sequence[str]) -> Preset:
 
     `--method` alone means the method's defaults; a preset named too gives its training settings.
     """
-    scan = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    scan = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for name in ("--preset", "--method", "--dataset"):
         scan.add_argument(name)
-    known, _ = scan.parse_known_args([flag for flag in flags if flag not in ("-h", "--help")])
+    try:
+        known, _ = scan.parse_known_args([flag for flag in flags if flag not in ("-h", "--help")])
+    except argparse.ArgumentError as error:
+        raise CofinalError(f"{error}; `--help` after the command tells its flags") from error
     preset = load_preset(known.preset or default_preset(known.dataset))
     if known.method in (None, preset.method):
         return preset

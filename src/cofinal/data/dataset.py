@@ -5,6 +5,8 @@ Letters: N performances, T clips, C backbone channels, K targets.
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -127,18 +129,24 @@ def read_clips(
         path = folder / f"{label.id}.npy"
         clips.append(None)
         try:
-            values = read_values(path)
+            clips[-1] = read_values(path)
         except CofinalError as error:
-            kind = "features-unreadable" if path.exists() else "features-missing"
+            kind = "features-unreadable" if os.path.exists(path) else "features-missing"
             findings.append(Finding(kind, str(error), label.file, label.line))
-            continue
-        channels = channels or values.shape[1]
-        fault = features_fault(values, channels)
+    channels = channels or _usual_width(clips)
+    for i, (label, values) in enumerate(zip(labels, clips, strict=True)):
+        fault = None if values is None else features_fault(values, channels)
         if fault:
-            findings.append(Finding(fault[0], f"{path} {fault[1]}", label.file, label.line))
-        else:
-            clips[-1] = values
+            message = f"{folder / label.id}.npy {fault[1]}"
+            findings.append(Finding(fault[0], message, label.file, label.line))
+            clips[i] = None
     return clips
+
+
+def _usual_width(clips: Sequence[np.ndarray | None]) -> int:
+    """The width most files have: the one odd file is at fault, not all others."""
+    widths = Counter(int(values.shape[1]) for values in clips if values is not None)
+    return widths.most_common(1)[0][0] if widths else 0
 
 
 def features_fault(values: np.ndarray, channels: int) -> tuple[str, str] | None:

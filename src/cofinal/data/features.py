@@ -5,6 +5,7 @@ Letters: T clips, C backbone channels.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +48,13 @@ def _header(stream, path: Path) -> tuple[tuple[int, ...], bool, np.dtype, int]: 
             (1, 0): np.lib.format.read_array_header_1_0,
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
-        return (*read(stream), stream.tell())
-    except (ValueError, KeyError, EOFError, SyntaxError, UnicodeDecodeError) as error:
+        with warnings.catch_warnings():
+            # NumPy reads headers that Python 2 wrote, and remarks on it.
+            warnings.simplefilter("ignore", UserWarning)
+            return (*read(stream), stream.tell())
+    except OSError:
+        raise
+    except Exception as error:  # a header is text that is parsed: a bad one raises many kinds
         size = path.stat().st_size
         what = "is empty" if size == 0 else "is not a .npy file"
         raise CofinalError(
@@ -61,8 +67,8 @@ def _check_layout(path: Path, shape: tuple[int, ...], dtype: np.dtype, offset: i
         raise CofinalError(
             f"{path} holds {dtype}; expected float16 or float32 features of shape (clips, channels)"
         )
-    if len(shape) != 2 or 0 in shape:
-        raise CofinalError(f"{path} has shape {shape}; expected (clips, channels), neither zero")
+    if len(shape) != 2 or min(shape) < 1:
+        raise CofinalError(f"{path} has shape {shape}; expected (clips, channels), at least 1 each")
     needed = shape[0] * shape[1] * dtype.itemsize
     found = path.stat().st_size - offset
     if found < needed:

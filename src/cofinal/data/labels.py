@@ -49,7 +49,7 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise CofinalError(
-            f"cannot read {path}: {error.strerror or error}; name the folder with --data"
+            f"cannot read {path}: {error.strerror or error}; expected a file of labels"
         ) from error
     except UnicodeDecodeError as error:
         raise CofinalError(f"{path} is not UTF-8 text; save it as UTF-8") from error
@@ -133,6 +133,12 @@ def _card_rows(
         yield line, cells
 
 
+def names_a_file(identifier: str) -> bool:
+    """Whether `ID.npy` is a plain file name inside its folder."""
+    inside = not identifier.startswith(".") and not set("/\\") & set(identifier)
+    return bool(identifier) and inside and identifier.isprintable()
+
+
 def _add(
     table: LabelTable,
     values: dict[str, str],
@@ -165,7 +171,7 @@ def _add(
             scores[target.name] = score
     for kind, message in faults:
         table.findings.append(Finding(kind, message + "; correct the label", str(path), line))
-    if not identifier or "/" in identifier or "\\" in identifier or identifier.startswith("."):
+    if not names_a_file(identifier):
         table.findings.append(
             Finding("id-invalid", f"id {identifier!r} names no feature file", str(path), line)
         )
@@ -200,8 +206,8 @@ def read_csv_labels(path: Path, targets: tuple[str, ...] = ()) -> LabelTable:
     Raises:
         CofinalError: no `id` column, a named target that is no column, or no targets at all.
     """
-    rows = list(csv.reader(io.StringIO(read_text(path))))
-    header = [name.strip() for name in rows[0]] if rows else []
+    rows = _csv_rows(path)
+    header = [name.strip() for name in rows[0][1]] if rows else []
     if "id" not in header or len(set(header)) != len(header):
         raise CofinalError(
             f"{path}: the first line is {', '.join(header)!r}; "
@@ -212,7 +218,7 @@ def read_csv_labels(path: Path, targets: tuple[str, ...] = ()) -> LabelTable:
             raise CofinalError(
                 f"{path} has no column {name!r} for a target; it has {', '.join(header)}"
             )
-    body = [(i, [c.strip() for c in row]) for i, row in enumerate(rows[1:], 2) if any(row)]
+    body = [(line, [c.strip() for c in row]) for line, row in rows[1:] if any(row)]
     names = targets or _numeric_columns(header, [cells for _, cells in body])
     if not names:
         raise CofinalError(f"{path} has no column of numbers; expected one per target")
@@ -230,6 +236,19 @@ def read_csv_labels(path: Path, targets: tuple[str, ...] = ()) -> LabelTable:
             table.labels[-1].groups.update({name: values[name] for name in groups})
     _find_repeats(table)
     return table
+
+
+def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Rows with the line they begin on, since a quoted cell may span several lines."""
+    reader = csv.reader(io.StringIO(read_text(path)))
+    rows, line = [], 1
+    try:
+        for row in reader:
+            rows.append((line, row))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise CofinalError(f"{path}:{line} cannot be read as CSV: {error}") from error
+    return rows
 
 
 def _numeric_columns(header: list[str], rows: list[list[str]]) -> tuple[str, ...]:

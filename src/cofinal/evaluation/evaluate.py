@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -50,9 +51,10 @@ def evaluate(
         CofinalError: the protocol does not fit the data; see `make_folds`.
     """
     started = time.monotonic()
+    if protocol.within:
+        group_values(dataset, protocol.within)
+    # Nobody asked for events: those that are missing or single then take no part, silently.
     within = protocol.within or ("event" if "event" in dataset.groups else None)
-    if within:
-        group_values(dataset, within)
     plan = [
         (repeat, name, index, fold)
         for repeat in range(protocol.repeats)
@@ -62,9 +64,9 @@ def evaluate(
     predictions = np.full((protocol.repeats, *dataset.scores.shape), np.nan)
     for done, (repeat, name, index, fold) in enumerate(plan, 1):
         training = replace(preset.training, seed=preset.training.seed + repeat)
-        fold_folder = Path(folder) / "folds" / f"{name}-{fold.name}" if folder else None
+        place = fold_folder(folder, name, fold) if folder else None
         predictions[repeat, index[fold.held_out]] = predict_fold(
-            dataset.subset(index), fold, replace(preset, training=training), protocol, fold_folder
+            dataset.subset(index), fold, replace(preset, training=training), protocol, place
         )
         if report:
             report(f"{name} {fold.name}", done, len(plan))
@@ -113,6 +115,11 @@ def summarise(
     )
 
 
+def fold_folder(folder: str | Path, category: str, fold: Fold) -> Path:
+    """Where a fold's run lies; a category is one's own text, so it is quoted to one folder name."""
+    return Path(folder) / "folds" / f"{quote(category, safe=' ')}-{fold.name}"
+
+
 def category_parts(dataset: Dataset, per_category: bool) -> dict[str, np.ndarray]:
     """Positions of the performances that share a model: all, or each category's own."""
     if not per_category:
@@ -134,19 +141,22 @@ def predict_fold(
 ) -> np.ndarray:
     """Predictions (held out, K) of one fold, from disk if it was finished before."""
     training, held_out = dataset.subset(fold.train), dataset.subset(fold.held_out)
+    judged = data_fingerprint(held_out)["sha256"]
     finished = folder / "predictions.json" if folder else None
-    if folder and finished and finished.exists():
+    if folder and finished:
         Run(folder).open(preset, training)  # refuses the folds of other settings or data
-        saved = read_json(finished, "the predictions of a fold")
-        if saved["ids"] == list(held_out.ids):
-            return np.array(saved["predictions"])
+        if finished.exists():
+            saved = read_json(finished, "the predictions of a fold")
+            if saved.get("held_out") == judged:
+                return np.array(saved["predictions"])
     if protocol.protocol == "best-on-test":
         predicted = best_epoch(training, held_out, preset)
     else:
         model = train(training, preset, folder, show_progress=False)
         predicted = predict_scores(model, held_out.clips)
     if folder and finished:
-        write_json(finished, {"ids": list(held_out.ids), "predictions": predicted.tolist()})
+        answer = {"ids": list(held_out.ids), "predictions": predicted.tolist()}
+        write_json(finished, {"held_out": judged, **answer})
         Run(folder).checkpoint.unlink(missing_ok=True)  # the fold is done; only its answer is kept
     return predicted
 
@@ -160,7 +170,7 @@ def best_epoch(training: Dataset, held_out: Dataset, preset: Preset) -> np.ndarr
     highest = np.full(len(training.targets), -np.inf)
 
     def look(model: Ensemble) -> None:
-        predicted = predict_scores(model, held_out.clips)
+        predicted = predict_scores(model, held_out.clips, model.first.edges_KG.device)
         for k, column in enumerate(predicted.T):
             value = srcc(column, held_out.scores[:, k])
             value = -1.0 if value is None else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.model_selection import GroupKFold, KFold
@@ -35,7 +35,8 @@ def make_folds(dataset: Dataset, protocol: ProtocolSettings, repeat: int = 0) ->
         CofinalError: no test split, unknown group column, or too few performances or groups.
     """
     if protocol.protocol in ("final", "best-on-test"):
-        return [official_fold(dataset)]
+        # Named by protocol: what was chosen on the test split must never pass for a final model.
+        return [replace(official_fold(dataset), name=protocol.protocol)]
     groups = None
     if protocol.protocol == "group":
         groups = group_values(dataset, protocol.group)

@@ -62,7 +62,8 @@ def place_to_direction(place: Tensor, etf_SE: Tensor) -> Tensor:
     position = place * last
     below = position.floor().clamp(0, last - 1)
     share = (position - below).unsqueeze(-1)
-    index = below.long()
+    # A diverged training must end in a loss that is no number, not in an index that is none.
+    index = below.nan_to_num().long()
     return F.normalize(etf_SE[index] * (1 - share) + etf_SE[index + 1] * share, dim=-1)
 
 

@@ -156,6 +156,13 @@ def train_epoch(
             packed.clips_PC.device.type, torch.bfloat16, settings.precision == "bfloat16"
         ):
             losses = stack.loss(batch)
+        means = {name: float(value.detach().mean()) for name, value in losses.items()}
+        if not math.isfinite(sum(means.values())):
+            # Now, not after the epoch: weights that are no numbers have no place in a grade.
+            raise CofinalError(
+                f"the loss is not finite in epoch {epoch + 1}; lower training.learning_rate "
+                f"({settings.learning_rate:g}) and run `cofinal data check`"
+            )
         optimizer.zero_grad(set_to_none=True)
         # Members share nothing, so the gradient of the sum is each member's own gradient.
         total = torch.stack([value.sum() for value in losses.values()]).sum()
@@ -164,13 +171,8 @@ def train_epoch(
             stack.clip_gradients(settings.clip_gradient)
         optimizer.step()
         stack.update_average(step)
-        for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(value.detach().mean()) / batches
-    if not math.isfinite(sum(sums.values())):
-        raise CofinalError(
-            f"the loss is not finite in epoch {epoch + 1}; lower training.learning_rate "
-            f"({settings.learning_rate:g}) and run `cofinal data check`"
-        )
+        for name, mean in means.items():
+            sums[name] = sums.get(name, 0.0) + mean / batches
     return sums
 
 

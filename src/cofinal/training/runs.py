@@ -97,6 +97,10 @@ class Run:
                 f"{self.checkpoint} cannot be read ({type(error).__name__}); "
                 "remove it to start again"
             ) from error
+        if not isinstance(saved, dict) or {"epoch", "state", "metrics"} - set(saved):
+            raise CofinalError(
+                f"{self.checkpoint} is no checkpoint of a run; remove it to start again"
+            )
         return saved
 
 
