@@ -37,6 +37,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("cofinal demo", folder)
     make_fisv(folder / "DATA" / "fis-v")
     make_rg(folder / "DATA" / "rg")
+    make_videos(folder / "VIDEOS")
     checkpoint = fixture_folder() / "released_cofinal" / "cofinal_weights2.pkl"
     shutil.copy(checkpoint, folder / "CHECKPOINT.pkl")
     return folder
@@ -51,6 +52,17 @@ def make_fisv(folder: Path) -> None:
     shutil.copy(real / "performances.csv", folder)
     for line in lines:
         shutil.copy(real / "features" / f"{line.split()[0]}.npy", folder / "features")
+
+
+def make_videos(folder: Path) -> None:
+    """Real clips with invented scores."""
+    folder.mkdir()
+    lines = ["id,score"]
+    for i, path in enumerate(sorted((data_folder() / "videos").glob("*.*"))):
+        shutil.copy(path, folder)
+        lines.append(f"{path.stem},{i}")
+    shutil.copy(data_folder() / "videos" / "clean_and_jerk.mp4", folder / "routine.mp4")
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
 
 
 def make_rg(folder: Path) -> None:

@@ -47,14 +47,14 @@ def train_model(
     model = train(training, preset, folder, show_progress)
     task = Task(training.channels, training.targets)
     info = ModelInfo(preset, task, training.recipe, data_fingerprint(training))
-    result = None
-    if "test" in dataset.splits:
-        held_out = dataset.split("test")
-        result = measure_model(model, held_out, info)
-        result.save(folder, held_out)
-        info = replace(info, measured=result.to_json())
     model_folder = Path(folder) / "model"
-    save_model(model, info, model_folder)
+    if "test" not in dataset.splits:
+        save_model(model, info, model_folder)
+        return Outcome(model_folder, None)
+    held_out = dataset.split("test")
+    result = measure_model(model, held_out, info)
+    save_model(model, replace(info, measured=result.to_json()), model_folder)
+    result.save(folder, held_out)  # last: a run with a result is a finished run
     return Outcome(model_folder, result)
 
 

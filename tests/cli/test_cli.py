@@ -124,7 +124,7 @@ def test_help_tells_the_settings_of_the_method_that_is_meant(
         (["train", "--dataset", "x.csv", "--preset"], "argument --preset: expected one argument"),
         (["evaluate", "--dataset", "x.csv", "--folds", "1"], "setting folds is 1; expected 2"),
         (["score", "/no/model", "x.npy"], "/no/model is no model folder"),
-        (["score", "/no/model"], "no features named"),
+        (["score", "/no/model"], "nothing to score"),
         (["import", "/no/file.pkl", "--out", "x"], "/no/file.pkl does not exist"),
         (["data", "generate", "--out", "x", "--channels", "3"], "expected at least 8 and 4"),
     ],
