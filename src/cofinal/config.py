@@ -92,51 +92,35 @@ class CoFInAlSettings:
         check(0 <= self.dropout < 1, "dropout", self.dropout, "0 up to but not including 1")
 
 
-def check_released(settings: ReleasedSettings | GdltSettings) -> None:
-    """What the settings of both released programs have in common."""
-    check_finite(settings)
-    check(settings.score_unit > 0, "score_unit", settings.score_unit, "more than 0")
-    check(settings.triplet_weight >= 0, "triplet_weight", settings.triplet_weight, "0 or more")
-    check(settings.queries >= 1, "queries", settings.queries, "1 or more")
-    check(settings.width >= 1, "width", settings.width, "1 or more")
+@dataclass(frozen=True)
+class GdltSettings:
+    """Settings of `gdlt`, the parent of CoFInAl."""
+
+    triplet_weight: float = 1.0
+    """Weight of the triplet term (alpha)."""
+    score_unit: float = 25.0
+    """Points that the unit score 1 stands for; 25 for every data set in the released programs."""
+    queries: int = 4
+    """Number of learned queries; the released CoFInAl program crashes on any other than 4."""
+    width: int = 256
+    """Model width; the released CoFInAl program crashes on any other than 256."""
+
+    def __post_init__(self) -> None:
+        check_finite(self)
+        check(self.score_unit > 0, "score_unit", self.score_unit, "more than 0")
+        check(self.triplet_weight >= 0, "triplet_weight", self.triplet_weight, "0 or more")
+        check(self.queries >= 1, "queries", self.queries, "1 or more")
+        check(self.width >= 1, "width", self.width, "1 or more")
 
 
 @dataclass(frozen=True)
-class ReleasedSettings:
+class ReleasedSettings(GdltSettings):
     """Settings of `cofinal-released`: what the authors' program lets one choose."""
 
     weights: Literal[0, 1, 2, 3] = 3
     """Fixed weights of the four coarse outputs, by the released program's number."""
     reverse_head: bool = True
     """Whether a second coarse head predicts the reversed score."""
-    triplet_weight: float = 1.0
-    """Weight of the triplet term (alpha)."""
-    score_unit: float = 25.0
-    """Points that the unit score 1 stands for; 25 for every data set in the released program."""
-    queries: int = 4
-    """Number of learned queries; the released program crashes on any other than 4."""
-    width: int = 256
-    """Model width; the released program crashes on any other than 256."""
-
-    def __post_init__(self) -> None:
-        check_released(self)
-
-
-@dataclass(frozen=True)
-class GdltSettings:
-    """Settings of `gdlt`, the parent of CoFInAl."""
-
-    triplet_weight: float = 1.0
-    """Weight of the triplet term."""
-    score_unit: float = 25.0
-    """Points that the unit score 1 stands for."""
-    queries: int = 4
-    """Number of learned grade prototypes."""
-    width: int = 256
-    """Model width."""
-
-    def __post_init__(self) -> None:
-        check_released(self)
 
 
 @dataclass(frozen=True)

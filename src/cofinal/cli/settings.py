@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import field, make_dataclass
-from typing import Any
+from dataclasses import dataclass, field, make_dataclass
+from typing import Any, ClassVar
+
+import tyro
 
 from cofinal.config import (
     DataSource,
@@ -20,7 +22,8 @@ from cofinal.errors import CofinalError
 def meant_preset(flags: Sequence[str]) -> Preset:
     """The preset that `--preset`, `--method` or `--dataset` mean, before other flags count.
 
-    `--method` alone means the method's defaults; a preset named too gives its training settings.
+    `--method` means the method's defaults; it is trained as the named preset says, else the
+    released methods as released, and all others as the data set's preset says.
     """
     scan = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for name in ("--preset", "--method", "--dataset"):
@@ -33,9 +36,9 @@ def meant_preset(flags: Sequence[str]) -> Preset:
     if known.method in (None, preset.method):
         return preset
     settings = settings_class(known.method)()
-    released = known.method in ("cofinal-released", "gdlt")
-    training = released_training() if released else preset.training
-    return Preset(known.method, settings, training)
+    if known.method in ("cofinal-released", "gdlt") and known.preset is None:
+        preset = load_preset("released")
+    return Preset(known.method, settings, preset.training)
 
 
 def default_preset(dataset: str | None) -> str:
@@ -48,22 +51,36 @@ def default_preset(dataset: str | None) -> str:
     return "own"
 
 
-def released_training() -> TrainingSettings:
-    """How the released programs train; see method.md section 2."""
-    return load_preset("released").training
+@dataclass(frozen=True)
+class MethodCommand:
+    """Base of commands that train a method: the preset's settings become flags of their own."""
 
+    source: tyro.conf.OmitArgPrefixes[DataSource]
+    """Where the performances come from."""
+    preset: str | None = field(default=None, kw_only=True)
+    """Name of a preset or path of a TOML file; the data set's own preset if left out."""
+    method: str | None = field(default=None, kw_only=True)
+    """Method, if it is not the preset's."""
+    json: bool = field(default=False, kw_only=True)
+    """Print the result as JSON."""
 
-def with_preset_fields(base: type, flags: Sequence[str]) -> type:
-    """The command class with fields `model` and `training` that start from the meant preset."""
-    preset = meant_preset(flags)
-    fields: list[Any] = [
-        ("model", type(preset.model), field(default=preset.model, kw_only=True)),
-        ("training", TrainingSettings, field(default=preset.training, kw_only=True)),
-    ]
-    made = make_dataclass(base.__name__, fields, bases=(base,), frozen=True)
-    made.__doc__ = base.__doc__
-    made.preset_method = preset.method  # type: ignore[attr-defined]
-    return made
+    meant_method: ClassVar[str]
+    model: ClassVar[Any]
+    training: ClassVar[TrainingSettings]
 
+    @classmethod
+    def with_settings(cls, flags: Sequence[str]) -> type:
+        """This command with fields `model` and `training` that start from the meant preset."""
+        preset = meant_preset(flags)
+        fields: list[Any] = [
+            ("model", type(preset.model), field(default=preset.model, kw_only=True)),
+            ("training", TrainingSettings, field(default=preset.training, kw_only=True)),
+        ]
+        made = make_dataclass(cls.__name__, fields, bases=(cls,), frozen=True)
+        made.__doc__ = cls.__doc__
+        made.meant_method = preset.method  # type: ignore[attr-defined]
+        return made
 
-__all__ = ["DataSource", "meant_preset", "with_preset_fields"]
+    def chosen_preset(self) -> Preset:
+        """The meant preset with the flags over it."""
+        return Preset(self.meant_method, self.model, self.training)

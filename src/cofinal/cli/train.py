@@ -3,49 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
 
-import tyro
-
-from cofinal.cli.settings import with_preset_fields
-from cofinal.config import DataSource, Preset
+from cofinal.cli.settings import MethodCommand
 
 
 @dataclass(frozen=True)
-class Train:
+class Train(MethodCommand):
     """Train a model. Every setting of the preset is a flag of its own.
 
     A run that was killed continues when the same command is given again.
     """
 
-    source: tyro.conf.OmitArgPrefixes[DataSource]
-    """Where the performances come from."""
     out: Path = field(default=Path("runs/latest"), kw_only=True)
     """Run folder; the trained model is its subfolder `model`."""
-    preset: str | None = field(default=None, kw_only=True)
-    """Name of a preset or path of a TOML file; the data set's own preset if left out."""
-    method: str | None = field(default=None, kw_only=True)
-    """Method, if it is not the preset's."""
-    json: bool = field(default=False, kw_only=True)
-    """Print the result as JSON."""
-
-    preset_method: ClassVar[str]
-    model: ClassVar[Any]
-    training: ClassVar[Any]
-
-    @classmethod
-    def with_settings(cls, flags: Sequence[str]) -> type:
-        """This command with the settings of the preset that the flags mean."""
-        return with_preset_fields(cls, flags)
 
     def run(self) -> int:
         """Trains, and measures on the test split where there is one."""
         from cofinal.fitting import train_model
 
-        preset = Preset(self.preset_method, self.model, self.training)
+        preset = self.chosen_preset()
         outcome = train_model(self.source, preset, self.out)
         if self.json:
             result = outcome.result.to_json() if outcome.result else None
