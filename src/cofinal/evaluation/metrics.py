@@ -1,6 +1,6 @@
 """The field's measures. A measure that is undefined is None, never 0 or 1.
 
-Letters: N performances. Definitions: method.md section 3.
+Letters: N performances.
 """
 
 from __future__ import annotations
