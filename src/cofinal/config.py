@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 from cofinal.errors import CofinalError
 
 PRESET_FOLDER = Path(__file__).parent / "presets"
+# What a setting's type is called in messages.
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
 def check(condition: bool, name: str, value: Any, expected: str) -> None:
@@ -189,8 +191,11 @@ class TrainingSettings:
         check(0 <= self.averaging < 1, "averaging", self.averaging, "0 up to but not including 1")
         check(0 <= self.channel_dropout < 1, "channel_dropout", self.channel_dropout, "0 up to 1")
         check(self.mixing >= 0, "mixing", self.mixing, "0 or more")
-        for name in ("seed", "clip_gradient", "weight_decay", "final_rate", "warmup"):
+        for name in ("clip_gradient", "weight_decay"):
             check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        for name in ("final_rate", "warmup"):
+            check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "0 to 1")
+        check(0 <= self.seed < 2**32, "seed", self.seed, "0 to 4294967295")
 
 
 @dataclass(frozen=True)
@@ -207,6 +212,11 @@ class DataSource:
     """Scores to predict; all default ones of the data set if none are named."""
     category: str | None = None
     """Keep only performances of this category, for example one apparatus."""
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether it is one's own CSV rather than a published data set."""
+        return self.dataset.lower().endswith(".csv")
 
 
 @dataclass(frozen=True)
@@ -230,6 +240,11 @@ class ProtocolSettings:
     def __post_init__(self) -> None:
         check(self.folds >= 2, "folds", self.folds, "2 or more")
         check(self.repeats >= 1, "repeats", self.repeats, "1 or more")
+        if self.group is not None and self.protocol != "group":
+            raise CofinalError(
+                f"setting group is {self.group!r}, but protocol {self.protocol!r} keeps no groups "
+                "together; add --protocol group, or leave out --group"
+            )
 
 
 @dataclass(frozen=True)
@@ -259,7 +274,7 @@ def settings_from(cls: type, values: dict[str, Any], where: str) -> Any:
         numbers = isinstance(default, float) and isinstance(value, int)
         if type(value) is not type(default) and not (numbers and not isinstance(value, bool)):
             raise CofinalError(
-                f"{where}: setting {name} is {value!r}; expected a {type(default).__name__}"
+                f"{where}: setting {name} is {value!r}; expected {KINDS[type(default)]}"
             )
         choices = get_args(hints[name])
         if choices and value not in choices:
@@ -321,12 +336,21 @@ def load_preset(name: str) -> Preset:
 
 
 def override(preset: Preset, assignments: dict[str, Any]) -> Preset:
-    """Replaces settings named "model.grades" or "training.epochs"; None leaves a setting alone."""
+    """Replaces settings named "model.grades" or "training.epochs"; None leaves a setting alone.
+
+    Raises:
+        CofinalError: an unknown setting, or a value that it cannot have.
+    """
     for name, value in assignments.items():
         part, _, key = name.partition(".")
-        target = getattr(preset, part)
-        assert is_dataclass(target) and not isinstance(target, type)
+        if part not in ("model", "training"):
+            raise CofinalError(
+                f"setting {name!r} is unknown; expected a name such as 'training.epochs' or "
+                "'model.grades'"
+            )
         if value is not None:
-            changed: Any = {part: replace(target, **{key: value})}
+            settings = getattr(preset, part)
+            values = asdict(settings) | {key: value}
+            changed: Any = {part: settings_from(type(settings), values, f"[{part}]")}
             preset = replace(preset, **changed)
     return preset
