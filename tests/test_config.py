@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cofinal import CofinalError, Preset, override
+from cofinal import CofinalError, Preset, ProtocolSettings, TrainingSettings, override
 
 
 def test_override_replaces_what_is_named_and_leaves_none_alone() -> None:
@@ -26,3 +26,10 @@ def test_override_replaces_what_is_named_and_leaves_none_alone() -> None:
 def test_override_refuses_what_no_preset_has(name: str, value: Any, sentence: str) -> None:
     with pytest.raises(CofinalError, match=sentence):
         override(Preset(), {name: value})
+
+
+def test_an_unknown_choice_is_refused_and_no_other_one_taken() -> None:
+    with pytest.raises(CofinalError, match="protocol is 'groups'; expected one of final, kfold"):
+        ProtocolSettings("groups", group="event")  # type: ignore[arg-type]
+    with pytest.raises(CofinalError, match="view is 'all'; expected one of subset, window, whole"):
+        TrainingSettings(view="all")  # type: ignore[arg-type]

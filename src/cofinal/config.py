@@ -9,7 +9,7 @@ import math
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from cofinal.errors import CofinalError
 
@@ -24,12 +24,15 @@ def check(condition: bool, name: str, value: Any, expected: str) -> None:
         raise CofinalError(f"setting {name} is {value!r}; expected {expected}")
 
 
-def check_finite(settings: Any) -> None:
-    """Refuses infinite and undefined numbers, which no setting means."""
+def check_values(settings: Any) -> None:
+    """Refuses infinite and undefined numbers, which no setting means, and unknown choices."""
+    hints = get_type_hints(type(settings))
     for entry in fields(settings):
-        value = getattr(settings, entry.name)
+        value, choices = getattr(settings, entry.name), get_args(hints[entry.name])
         if isinstance(value, float):
             check(math.isfinite(value), entry.name, value, "a finite number")
+        if get_origin(hints[entry.name]) is Literal:
+            check(value in choices, entry.name, value, f"one of {', '.join(map(str, choices))}")
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class CoFInAlSettings:
     """Time segments that the summary read-out sees beside the whole performance."""
 
     def __post_init__(self) -> None:
-        check_finite(self)
+        check_values(self)
         for name in ("grades", "principal_components", "width", "heads", "decoder_layers"):
             check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         for name in ("encoder_layers", "summary_segments"):
@@ -108,7 +111,7 @@ class GdltSettings:
     """Model width; the released CoFInAl program crashes on any other than 256."""
 
     def __post_init__(self) -> None:
-        check_finite(self)
+        check_values(self)
         check(self.score_unit > 0, "score_unit", self.score_unit, "more than 0")
         check(self.triplet_weight >= 0, "triplet_weight", self.triplet_weight, "0 or more")
         check(self.queries >= 1, "queries", self.queries, "1 or more")
@@ -184,7 +187,7 @@ class TrainingSettings:
     """Arithmetic of the training steps; bfloat16 pays on GPUs."""
 
     def __post_init__(self) -> None:
-        check_finite(self)
+        check_values(self)
         for name in ("epochs", "batch_size", "members", "view_clips"):
             check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         check(self.learning_rate > 0, "learning_rate", self.learning_rate, "more than 0")
@@ -238,6 +241,7 @@ class ProtocolSettings:
     """Group column of the within-group SRCC; event if the data has it."""
 
     def __post_init__(self) -> None:
+        check_values(self)
         check(self.folds >= 2, "folds", self.folds, "2 or more")
         check(self.repeats >= 1, "repeats", self.repeats, "1 or more")
         if self.group is not None and self.protocol != "group":

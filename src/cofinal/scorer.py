@@ -124,6 +124,11 @@ class Scorer:
             features = read_features(features)
         elif isinstance(features, np.ndarray):
             features = ClipFeatures(features)
+        elif not isinstance(features, ClipFeatures):
+            raise CofinalError(
+                f"features are {type(features).__name__}; expected ClipFeatures, an array "
+                "(clips, channels) or the path of a .npy file"
+            )
         differences = features.recipe.differences(self.info.recipe)
         if differences:
             raise CofinalError(
