@@ -235,5 +235,10 @@ def test_a_cell_too_long_for_csv_gets_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_named_target_that_is_no_column_gets_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(CofinalError, match="no column 'PCS' for a target; it has id, TES"):
+    with pytest.raises(CofinalError, match="no column 'PCS' for a target; it has TES"):
         own(tmp_path, "id,TES\n1,2\n", "PCS")
+
+
+def test_a_column_of_fixed_meaning_is_no_target(tmp_path: Path) -> None:
+    with pytest.raises(CofinalError, match="no column 'split' for a target; it has TES"):
+        own(tmp_path, "id,TES,split\n1,2,train\n", "split")

@@ -99,10 +99,12 @@ def describe_target(entry: TargetPrediction, prediction: Prediction) -> list[str
     if entry.interval:
         lines.append(f"    interval {entry.interval[0]:.2f} to {entry.interval[1]:.2f} points")
     if entry.attention is not None:
-        for grade, shares in enumerate(entry.attention, 1):
+        # GDLT's queries stand for no interval of scores.
+        what = "query" if entry.grade is None else "grade"
+        for number, shares in enumerate(entry.attention, 1):
             strongest = sorted(shares.argsort()[::-1][:CLIPS_SHOWN])
             moments = ", ".join(moment(int(clip), prediction) for clip in strongest)
-            lines.append(f"    for grade {grade} it looked most at {moments}")
+            lines.append(f"    for {what} {number} it looked most at {moments}")
     return lines
 
 

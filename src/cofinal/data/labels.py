@@ -215,17 +215,18 @@ def read_csv_labels(path: Path, targets: tuple[str, ...] = ()) -> LabelTable:
             f"{path}: the first line is {', '.join(header)!r}; "
             f"expected different column names, one of them 'id'{advice}"
         )
+    free = [name for name in header if name not in RESERVED]
     for name in targets:
-        if name not in header:
+        if name not in free:
             raise CofinalError(
-                f"{path} has no column {name!r} for a target; it has {', '.join(header)}"
+                f"{path} has no column {name!r} for a target; it has {', '.join(free)}"
             )
     body = [(line, [c.strip() for c in row]) for line, row in rows[1:] if any(row)]
     names = targets or _numeric_columns(header, [cells for _, cells in body])
     if not names:
         raise CofinalError(_no_numbers(path, header, body))
     table = LabelTable(tuple(Target(name, name) for name in names))
-    groups = [name for name in header if name not in RESERVED and name not in names]
+    groups = [name for name in free if name not in names]
     for line, cells in body:
         if len(cells) != len(header):
             message = f"{len(cells)} cells instead of {len(header)}"
