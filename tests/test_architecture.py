@@ -21,9 +21,9 @@ LAYERS = [
     {"losses", "models"},
     {"data"},
     {"training", "modelfiles", "checkpoints", "extraction"},
-    {"evaluation", "reports"},
+    {"evaluation"},
     {"fitting", "scorer"},
-    {"cli", "web"},
+    {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cofinal.evaluation.evaluate import evaluate
     from cofinal.evaluation.metrics import fisher_mean, mae, r_l2, srcc, within_group_srcc
     from cofinal.evaluation.result import EvaluationResult
+    from cofinal.extraction.backbones.loading import load_backbone
     from cofinal.extraction.extractor import extract
     from cofinal.extraction.many import extract_many
     from cofinal.extraction.recipe import ExtractionRecipe
@@ -59,6 +60,7 @@ _PUBLIC = {
     "extract_many": "extraction.many",
     "fisher_mean": "evaluation.metrics",
     "import_checkpoint": "checkpoints",
+    "load_backbone": "extraction.backbones.loading",
     "load_dataset": "data.dataset",
     "load_model": "modelfiles",
     "load_preset": "config",
@@ -95,6 +97,7 @@ __all__ = [
     "extract_many",
     "fisher_mean",
     "import_checkpoint",
+    "load_backbone",
     "load_dataset",
     "load_model",
     "load_preset",

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from cofinal.errors import CofinalError
 
 PRESET_FOLDER = Path(__file__).parent / "presets"
+# What a setting's type is called in messages.
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
 def check(condition: bool, name: str, value: Any, expected: str) -> None:
@@ -22,12 +24,15 @@ def check(condition: bool, name: str, value: Any, expected: str) -> None:
         raise CofinalError(f"setting {name} is {value!r}; expected {expected}")
 
 
-def check_finite(settings: Any) -> None:
-    """Refuses infinite and undefined numbers, which no setting means."""
+def check_values(settings: Any) -> None:
+    """Refuses infinite and undefined numbers, which no setting means, and unknown choices."""
+    hints = get_type_hints(type(settings))
     for entry in fields(settings):
-        value = getattr(settings, entry.name)
+        value, choices = getattr(settings, entry.name), get_args(hints[entry.name])
         if isinstance(value, float):
             check(math.isfinite(value), entry.name, value, "a finite number")
+        if get_origin(hints[entry.name]) is Literal:
+            check(value in choices, entry.name, value, f"one of {', '.join(map(str, choices))}")
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class CoFInAlSettings:
     """Time segments that the summary read-out sees beside the whole performance."""
 
     def __post_init__(self) -> None:
-        check_finite(self)
+        check_values(self)
         for name in ("grades", "principal_components", "width", "heads", "decoder_layers"):
             check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         for name in ("encoder_layers", "summary_segments"):
@@ -106,7 +111,7 @@ class GdltSettings:
     """Model width; the released CoFInAl program crashes on any other than 256."""
 
     def __post_init__(self) -> None:
-        check_finite(self)
+        check_values(self)
         check(self.score_unit > 0, "score_unit", self.score_unit, "more than 0")
         check(self.triplet_weight >= 0, "triplet_weight", self.triplet_weight, "0 or more")
         check(self.queries >= 1, "queries", self.queries, "1 or more")
@@ -182,15 +187,18 @@ class TrainingSettings:
     """Arithmetic of the training steps; bfloat16 pays on GPUs."""
 
     def __post_init__(self) -> None:
-        check_finite(self)
+        check_values(self)
         for name in ("epochs", "batch_size", "members", "view_clips"):
             check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         check(self.learning_rate > 0, "learning_rate", self.learning_rate, "more than 0")
         check(0 <= self.averaging < 1, "averaging", self.averaging, "0 up to but not including 1")
         check(0 <= self.channel_dropout < 1, "channel_dropout", self.channel_dropout, "0 up to 1")
         check(self.mixing >= 0, "mixing", self.mixing, "0 or more")
-        for name in ("seed", "clip_gradient", "weight_decay", "final_rate", "warmup"):
+        for name in ("clip_gradient", "weight_decay"):
             check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        for name in ("final_rate", "warmup"):
+            check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "0 to 1")
+        check(0 <= self.seed < 2**32, "seed", self.seed, "0 to 4294967295")
 
 
 @dataclass(frozen=True)
@@ -207,6 +215,11 @@ class DataSource:
     """Scores to predict; all default ones of the data set if none are named."""
     category: str | None = None
     """Keep only performances of this category, for example one apparatus."""
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether it is one's own CSV rather than a published data set."""
+        return self.dataset.lower().endswith(".csv")
 
 
 @dataclass(frozen=True)
@@ -228,8 +241,14 @@ class ProtocolSettings:
     """Group column of the within-group SRCC; event if the data has it."""
 
     def __post_init__(self) -> None:
+        check_values(self)
         check(self.folds >= 2, "folds", self.folds, "2 or more")
         check(self.repeats >= 1, "repeats", self.repeats, "1 or more")
+        if self.group is not None and self.protocol != "group":
+            raise CofinalError(
+                f"setting group is {self.group!r}, but protocol {self.protocol!r} keeps no groups "
+                "together; add --protocol group, or leave out --group"
+            )
 
 
 @dataclass(frozen=True)
@@ -259,7 +278,7 @@ def settings_from(cls: type, values: dict[str, Any], where: str) -> Any:
         numbers = isinstance(default, float) and isinstance(value, int)
         if type(value) is not type(default) and not (numbers and not isinstance(value, bool)):
             raise CofinalError(
-                f"{where}: setting {name} is {value!r}; expected a {type(default).__name__}"
+                f"{where}: setting {name} is {value!r}; expected {KINDS[type(default)]}"
             )
         choices = get_args(hints[name])
         if choices and value not in choices:
@@ -321,12 +340,21 @@ def load_preset(name: str) -> Preset:
 
 
 def override(preset: Preset, assignments: dict[str, Any]) -> Preset:
-    """Replaces settings named "model.grades" or "training.epochs"; None leaves a setting alone."""
+    """Replaces settings named "model.grades" or "training.epochs"; None leaves a setting alone.
+
+    Raises:
+        CofinalError: an unknown setting, or a value that it cannot have.
+    """
     for name, value in assignments.items():
         part, _, key = name.partition(".")
-        target = getattr(preset, part)
-        assert is_dataclass(target) and not isinstance(target, type)
+        if part not in ("model", "training"):
+            raise CofinalError(
+                f"setting {name!r} is unknown; expected a name such as 'training.epochs' or "
+                "'model.grades'"
+            )
         if value is not None:
-            changed: Any = {part: replace(target, **{key: value})}
+            settings = getattr(preset, part)
+            values = asdict(settings) | {key: value}
+            changed: Any = {part: settings_from(type(settings), values, f"[{part}]")}
             preset = replace(preset, **changed)
     return preset

@@ -71,7 +71,7 @@ def hardest_triplet(features_BQD: Tensor, margin: float = 1.0) -> Tensor:
     Over all B x Q features, the label being the query: mean of max(0, farthest of the same query -
     nearest of another + margin), cosine distance.
 
-    Source: method.md section 2, loss (released CoFInAl and GDLT).
+    Source: the released CoFInAl and GDLT programs.
     """
     B, Q, D = features_BQD.shape
     unit_MD = F.normalize(features_BQD.reshape(B * Q, D), dim=-1)

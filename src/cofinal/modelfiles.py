@@ -89,8 +89,15 @@ def load_model(folder: str | Path) -> tuple[Ensemble, ModelInfo]:
         model = Ensemble([build_model(info.preset, info.task) for _ in range(config["members"])])
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (KeyError, TypeError, ValueError, OSError, RuntimeError, SafetensorError) as error:
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CofinalError(f"{folder} is a damaged model folder ({first_line})") from error
+        if isinstance(error, KeyError):
+            first_line = f"{CONFIG} lacks {error}"
+        elif isinstance(error, RuntimeError):
+            first_line = f"the tensors in {WEIGHTS} are not those of {CONFIG}"
+        else:
+            first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CofinalError(
+            f"{folder} is a damaged model folder ({first_line}); copy it again or train anew"
+        ) from error
     return model.eval(), info
 
 

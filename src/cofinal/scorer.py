@@ -51,7 +51,8 @@ class Scorer:
             features: clip features, an array (T, C), or the path of a `.npy` file.
 
         Raises:
-            CofinalError: features of another width, backbone or recipe than the model knows.
+            CofinalError: features of another width, backbone or recipe than the model knows, or
+                so far from those it was trained on that no finite score comes out.
         """
         return self.score_many([features])[0]
 
@@ -108,6 +109,12 @@ class Scorer:
         for index, output in assess_all(self.model, [p.values for p in performances]):
             scores_BK = self.model.score(output)
             for row, i in enumerate(index):
+                if not scores_BK[row].isfinite().all():
+                    raise CofinalError(
+                        f"features {performances[i].id!r} give no finite score; their values are "
+                        "far outside of what the model was trained on, so extract them again"
+                    )
+            for row, i in enumerate(index):
                 predictions[i] = self._prediction(performances[i], output, scores_BK, row)
         return [predictions[i] for i in range(len(performances))]
 
@@ -117,18 +124,23 @@ class Scorer:
             features = read_features(features)
         elif isinstance(features, np.ndarray):
             features = ClipFeatures(features)
-        name = features.id or "the features"
+        elif not isinstance(features, ClipFeatures):
+            raise CofinalError(
+                f"features are {type(features).__name__}; expected ClipFeatures, an array "
+                "(clips, channels) or the path of a .npy file"
+            )
         differences = features.recipe.differences(self.info.recipe)
         if differences:
             raise CofinalError(
-                f"{name} were made with {differences[0]}; extract them again as the model's "
-                "training features were made"
+                f"features {features.id!r} were made with {differences[0]}; "
+                "extract them again as the model's training features were made"
             )
         found, expected = features.values.shape[1], self.info.task.channels
         if found != expected:
             backbone = self.info.recipe.backbone or "the backbone it was trained on"
             raise CofinalError(
-                f"{name} has {found} channels a clip, the model expects {expected}; "
+                f"features {features.id!r} have {found} channels a clip, the model expects "
+                f"{expected}; "
                 f"use features of {backbone}"
             )
         return features

@@ -125,6 +125,9 @@ def test_help_tells_the_settings_of_the_method_that_is_meant(
         (["evaluate", "--dataset", "x.csv", "--folds", "1"], "setting folds is 1; expected 2"),
         (["score", "/no/model", "x.npy"], "/no/model is no model folder"),
         (["score", "/no/model"], "nothing to score"),
+        (["evaluate", "--dataset", "x.csv", "--group", "event"], "add --protocol group"),
+        (["train", "--dataset", "ABSENT.CSV"], "cannot read ABSENT.CSV: No such file"),
+        (["train", "--dataset", "labels.txt"], "a file that ends in .csv"),
         (["import", "/no/file.pkl", "--out", "x"], "/no/file.pkl does not exist"),
         (["data", "generate", "--out", "x", "--channels", "3"], "expected at least 8 and 4"),
     ],
@@ -164,6 +167,9 @@ def test_a_mistake_gets_one_sentence(
         ("training.channel-dropout", "1"),
         ("training.mixing", "-1"),
         ("training.seed", "-1"),
+        ("training.seed", "99999999999999999999"),
+        ("training.warmup", "5"),
+        ("training.final-rate", "7"),
         ("training.clip-gradient", "-1"),
         ("training.device", "abacus"),
     ],
@@ -213,14 +219,14 @@ def test_a_flag_that_does_not_parse_is_named_without_a_trace(
         ("model = 3", "model is 3; expected a table [model]"),
         ("colour = 1", "'colour' is unknown; a preset has method, [model] and [training]"),
         ("[model]\ncolour = 1", "[model]: setting 'colour' is unknown"),
-        ("[model]\ngrades = 4.0", "[model]: setting grades is 4.0; expected a int"),
-        ("[model]\ngrades = true", "setting grades is True; expected a int"),
+        ("[model]\ngrades = 4.0", "[model]: setting grades is 4.0; expected a whole number"),
+        ("[model]\ngrades = true", "setting grades is True; expected a whole number"),
         ("[model]\ngrades = 0", "setting grades is 0; expected 1 or more"),
-        ("[model]\ndropout = true", "setting dropout is True; expected a float"),
+        ("[model]\ndropout = true", "setting dropout is True; expected a number"),
         ("[model]\nspacing = 'odd'", "choose one of equal-count, equal-width"),
-        ("[training]\nlearning_rate = 'high'", "learning_rate is 'high'; expected a float"),
+        ("[training]\nlearning_rate = 'high'", "learning_rate is 'high'; expected a number"),
         ("[training]\nlearning_rate = nan", "learning_rate is nan; expected a finite number"),
-        ("[training]\nview = 3", "view is 3; expected a str"),
+        ("[training]\nview = 3", "view is 3; expected text"),
     ],
 )
 def test_a_faulty_preset_file_gets_one_sentence(
@@ -299,7 +305,7 @@ def test_score_tells_people_score_grade_and_moments(
     assert main(["score", str(model), str(one)]) == 0
     text = capsys.readouterr().out
     assert re.search(r"p031 \(\d+ clips\)\n  difficulty: \d+\.\d\d points\n    grade \d of 4", text)
-    assert re.search(r"prototype 4 looked most at \d:\d\d, \d:\d\d, \d:\d\d", text)
+    assert re.search(r"for grade 4 it looked most at \d:\d\d, \d:\d\d, \d:\d\d", text)
 
 
 def test_scores_do_not_depend_on_what_is_scored_with_them(
@@ -320,7 +326,7 @@ def test_score_refuses_features_of_another_width(
 ) -> None:
     np.save(tmp_path / "a.npy", np.ones((5, 9), dtype=np.float32))
     sentence = mistake(capsys, ["score", str(model), str(tmp_path / "a.npy")])
-    assert "a has 9 channels a clip, the model expects 8; use features of generated" in sentence
+    assert "features 'a' have 9 channels a clip, the model expects 8" in sentence
 
 
 def test_score_refuses_features_of_another_backbone(
@@ -346,12 +352,12 @@ def test_data_check_fails_on_errors_only(
     check = ["data", "check", "--dataset", str(tmp_path / "labels.csv")]
     capsys.readouterr()
     assert main(check) == 0
-    assert "0 errors" in capsys.readouterr().out
+    assert "errors: 0" in capsys.readouterr().out
     (tmp_path / "features" / "p003.npy").unlink()
     assert main(check) == 1
     printed = capsys.readouterr().out
     assert f"error [features-missing] {tmp_path / 'labels.csv'}:5: cannot read" in printed
-    assert "1 errors" in printed
+    assert "errors: 1" in printed
 
 
 def test_data_check_tells_json_that_parses(
@@ -405,3 +411,30 @@ def test_the_demo_trains_evaluates_scores_and_tells_where_everything_is(
     assert all(Path(path).exists() for path in paths)
     settings = json.loads((tmp_path / "demo" / "run" / "settings.json").read_text())
     assert settings["preset"]["training"]["seed"] == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("a folder", "is a folder; name video or .npy files"),
+        ("notes.txt", "made with 'generated', which cannot be made from videos here"),
+        ("huge.NPY", "'huge' give no finite score"),
+    ],
+)
+def test_score_refuses_what_gives_no_score(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, sentence: str
+) -> None:
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "notes.txt").write_text("no video")
+    with (tmp_path / "huge.NPY").open("wb") as file:
+        np.save(file, np.full((5, 8), 1e30, dtype=np.float32))
+    assert sentence in mistake(capsys, ["score", str(model), str(tmp_path / name)])
+
+
+def test_a_run_that_failed_before_its_first_epoch_may_start_with_other_settings(
+    generated_source: DataSource, run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = train(generated_source, "--out", str(run_folder), *TINY)
+    assert "not divisible" in mistake(capsys, [*command, "--model.width", "7"])
+    assert main(command) == 0
+    assert "model.width 8 instead of 6" in mistake(capsys, [*command, "--model.width", "6"])

@@ -218,7 +218,10 @@ def test_lines_are_counted_through_cells_that_span_several(tmp_path: Path) -> No
         ("1,2\n3,4\n", "one of them 'id'"),
         ("id,score,score\n1,2,3\n", "different column names"),
         ("id,coach\n1,Ann\n", "no column of numbers"),
-        ("id,score\n", "no column of numbers"),
+        ("id,score\n", "no line under its header; expected one per performance"),
+        ("id;score\n1;3\n", "'id;score'; expected .* one of them 'id'; save it with commas"),
+        ('id,score\n1,"3,5"\n2,"4,5"\n', "labels.csv:2: score is '3,5'; expected a point"),
+        ('id,score\n1,3\n"2,4\n', "labels.csv:3 cannot be read as CSV: unexpected end"),
     ],
 )
 def test_a_csv_without_sense_gets_a_sentence(tmp_path: Path, text: str, sentence: str) -> None:
@@ -232,5 +235,10 @@ def test_a_cell_too_long_for_csv_gets_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_named_target_that_is_no_column_gets_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(CofinalError, match="no column 'PCS' for a target; it has id, TES"):
+    with pytest.raises(CofinalError, match="no column 'PCS' for a target; it has TES"):
         own(tmp_path, "id,TES\n1,2\n", "PCS")
+
+
+def test_a_column_of_fixed_meaning_is_no_target(tmp_path: Path) -> None:
+    with pytest.raises(CofinalError, match="no column 'split' for a target; it has TES"):
+        own(tmp_path, "id,TES,split\n1,2,train\n", "split")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cofinal.errors import CofinalError
 from cofinal.evaluation.metrics import (
     fisher_mean,
     mae,
@@ -229,3 +231,14 @@ def test_the_interval_is_undefined_where_srcc_is() -> None:
     assert srcc_interval(np.zeros(5), np.arange(5.0)) is None
     assert srcc_interval(np.arange(2.0), np.arange(2.0)) is None
     assert srcc_interval(np.stack([np.arange(5.0), np.zeros(5)]), np.arange(5.0)) is None
+
+
+@pytest.mark.parametrize("measure", [srcc, r_l2, mae])
+def test_unequal_lengths_get_a_sentence(measure: Callable[..., float | None]) -> None:
+    with pytest.raises(CofinalError, match=r"shape \(3,\) and scores \(2,\); expected the same"):
+        measure([1, 2, 3], [1, 2])
+
+
+def test_a_group_is_needed_for_each_score() -> None:
+    with pytest.raises(CofinalError, match="1 groups for 3 scores; expected one for each"):
+        within_group_srcc([1, 2, 3], [1, 2, 3], ["a"])

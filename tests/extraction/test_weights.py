@@ -162,3 +162,8 @@ def test_table_is_complete() -> None:
             assert weights.url.startswith("https://") and weights.url.endswith(weights.file)
             assert weights.licence and weights.training_data
             assert weights.sha256_start is None or len(weights.sha256_start) == 8
+
+
+def test_a_backbone_without_weights_refuses_some() -> None:
+    with pytest.raises(CofinalError, match="motion has no weights; leave out --weights"):
+        load_backbone("motion", "mine.pth")

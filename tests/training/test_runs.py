@@ -186,6 +186,7 @@ def test_a_folder_with_a_run_on_other_data_is_refused(
     generated: Dataset, tiny_preset: Preset, run_folder: Path
 ) -> None:
     Run(run_folder).open(tiny_preset, generated)
+    (run_folder / "metrics.jsonl").touch()
     changed = replace(generated, scores=generated.scores + 1)
     with pytest.raises(CofinalError, match=r"data\.sha256 .* instead of .*--out"):
         train(changed, tiny_preset, run_folder, show_progress=False)

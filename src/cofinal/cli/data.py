@@ -31,7 +31,7 @@ class Check:
         else:
             for finding in findings:
                 print(f"{finding.severity} [{finding.kind}] {finding}")
-            print(f"{errors} errors, {len(findings) - errors} warnings")
+            print(f"errors: {errors}, warnings: {len(findings) - errors}")
         return 1 if errors else 0
 
 

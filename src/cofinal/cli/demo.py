@@ -32,8 +32,10 @@ class Demo:
         example = labels.parent / "features" / f"{outcome.result.ids[0]}.npy"
         print("\nOne performance that training has not seen:\n")
         print(describe(Scorer.load(outcome.model_folder).score(example)))
-        given = ", ".join(f"{score:.2f}" for score in outcome.result.scores[0])
-        print(f"  given by the judges: {given} points\n")
+        targets = [cell.target for cell in outcome.result.cells]
+        given = zip(targets, outcome.result.scores[0], strict=True)
+        marks = ", ".join(f"{target} {score:.2f}" for target, score in given)
+        print(f"  given by the judges: {marks} points\n")
         print(f"All {len(outcome.result.ids)} held-out performances:\n")
         print(outcome.result.table())
         print("\nWritten:")

@@ -58,8 +58,14 @@ class Score:
 
     def score(self, scorer: Scorer, path: Path) -> Prediction:
         """Scores one file by what its name says it is."""
-        if path.suffix == ".npy":
+        from cofinal.errors import CofinalError
+
+        if path.suffix.lower() == ".npy":
             return scorer.score(path)
+        if path.is_dir():
+            raise CofinalError(
+                f"{path} is a folder; name video or .npy files, for example {path / '*.npy'}"
+            )
         with track(f"extracting {path.name}", 1.0) as advance:
             return scorer.score_video(
                 path,
@@ -93,10 +99,12 @@ def describe_target(entry: TargetPrediction, prediction: Prediction) -> list[str
     if entry.interval:
         lines.append(f"    interval {entry.interval[0]:.2f} to {entry.interval[1]:.2f} points")
     if entry.attention is not None:
-        for grade, shares in enumerate(entry.attention, 1):
+        # GDLT's queries stand for no interval of scores.
+        what = "query" if entry.grade is None else "grade"
+        for number, shares in enumerate(entry.attention, 1):
             strongest = sorted(shares.argsort()[::-1][:CLIPS_SHOWN])
             moments = ", ".join(moment(int(clip), prediction) for clip in strongest)
-            lines.append(f"    prototype {grade} looked most at {moments}")
+            lines.append(f"    for {what} {number} it looked most at {moments}")
     return lines
 
 

@@ -77,7 +77,7 @@ def load_card(name: str) -> Card:
     if name not in card_names():
         raise CofinalError(
             f"data set {name!r} is unknown; use {', '.join(card_names())}, "
-            "or the path of your own CSV of labels"
+            "or the path of your own labels, a file that ends in .csv"
         )
     values = tomllib.loads(path.read_text(encoding="utf-8"))
     labels, features, groups = values["labels"], values["features"], values.get("groups", {})

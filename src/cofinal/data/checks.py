@@ -37,7 +37,7 @@ def check_dataset(source: DataSource) -> list[Finding]:
     findings = list(table.findings)
     labels = of_category(table.labels, source.category)
     folder = feature_folder(source)
-    channels = None if source.dataset.endswith(".csv") else load_card(source.dataset).channels
+    channels = None if source.is_csv else load_card(source.dataset).channels
     clips = read_clips(labels, folder, channels, findings)
     findings += find_unlabelled(labels, folder, source)
     findings += find_same_content(labels, clips)

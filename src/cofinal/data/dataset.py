@@ -75,7 +75,7 @@ class Dataset:
 
 def read_labels(source: DataSource) -> LabelTable:
     """Reads the labels of a data source with their findings."""
-    if source.dataset.endswith(".csv"):
+    if source.is_csv:
         return read_csv_labels(Path(source.dataset), source.targets)
     card = load_card(source.dataset)
     if source.data is None:
@@ -87,7 +87,7 @@ def feature_folder(source: DataSource) -> Path:
     """The folder in which the features lie."""
     if source.features is not None:
         candidates = [source.features]
-    elif source.dataset.endswith(".csv"):
+    elif source.is_csv:
         candidates = [source.data or Path(source.dataset).parent / "features"]
     else:
         assert source.data is not None
@@ -104,7 +104,7 @@ def feature_folder(source: DataSource) -> Path:
 
 def expected_recipe(source: DataSource, folder: Path) -> FeatureRecipe:
     """What is known of how the features were made: features.json, else the data set's card."""
-    if (folder / RECIPE_FILE).exists() or source.dataset.endswith(".csv"):
+    if (folder / RECIPE_FILE).exists() or source.is_csv:
         return read_recipe(folder)
     return load_card(source.dataset).recipe
 
@@ -185,7 +185,7 @@ def load_dataset(source: DataSource) -> Dataset:
     if not labels:
         raise CofinalError(f"{source.dataset} has no labelled performance")
     folder = feature_folder(source)
-    channels = None if source.dataset.endswith(".csv") else load_card(source.dataset).channels
+    channels = None if source.is_csv else load_card(source.dataset).channels
     findings: list[Finding] = []
     clips = read_clips(labels, folder, channels, findings)
     refuse_errors(findings)

@@ -209,21 +209,24 @@ def read_csv_labels(path: Path, targets: tuple[str, ...] = ()) -> LabelTable:
     rows = _csv_rows(path)
     header = [name.strip() for name in rows[0][1]] if rows else []
     if "id" not in header or len(set(header)) != len(header):
+        separated = len(header) == 1 and any(mark in header[0] for mark in ";\t")
+        advice = "; save it with commas between columns and points in numbers" if separated else ""
         raise CofinalError(
             f"{path}: the first line is {', '.join(header)!r}; "
-            "expected different column names, one of them 'id'"
+            f"expected different column names, one of them 'id'{advice}"
         )
+    free = [name for name in header if name not in RESERVED]
     for name in targets:
-        if name not in header:
+        if name not in free:
             raise CofinalError(
-                f"{path} has no column {name!r} for a target; it has {', '.join(header)}"
+                f"{path} has no column {name!r} for a target; it has {', '.join(free)}"
             )
     body = [(line, [c.strip() for c in row]) for line, row in rows[1:] if any(row)]
     names = targets or _numeric_columns(header, [cells for _, cells in body])
     if not names:
-        raise CofinalError(f"{path} has no column of numbers; expected one per target")
+        raise CofinalError(_no_numbers(path, header, body))
     table = LabelTable(tuple(Target(name, name) for name in names))
-    groups = [name for name in header if name not in RESERVED and name not in names]
+    groups = [name for name in free if name not in names]
     for line, cells in body:
         if len(cells) != len(header):
             message = f"{len(cells)} cells instead of {len(header)}"
@@ -238,9 +241,23 @@ def read_csv_labels(path: Path, targets: tuple[str, ...] = ()) -> LabelTable:
     return table
 
 
+def _no_numbers(path: Path, header: list[str], body: list[tuple[int, list[str]]]) -> str:
+    """Why no column counts as numbers: no lines, decimal commas, or really none."""
+    if not body:
+        return f"{path} has no line under its header; expected one per performance"
+    for line, cells in body:
+        for name, text in zip(header, cells, strict=False):
+            if number(text) is None and number(text.replace(",", ".")) is not None:
+                return (
+                    f"{path}:{line}: {name} is {text!r}; expected a point instead of the comma, "
+                    "so save numbers with decimal points"
+                )
+    return f"{path} has no column of numbers; expected one per target"
+
+
 def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
     """Rows with the line they begin on, since a quoted cell may span several lines."""
-    reader = csv.reader(io.StringIO(read_text(path)))
+    reader = csv.reader(io.StringIO(read_text(path)), strict=True)
     rows, line = [], 1
     try:
         for row in reader:

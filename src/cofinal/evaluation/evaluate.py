@@ -52,7 +52,7 @@ def evaluate(
     """
     started = time.monotonic()
     if protocol.within:
-        group_values(dataset, protocol.within)
+        group_values(dataset, protocol.within, "--within")
     # Nobody asked for events: those that are missing or single then take no part, silently.
     within = protocol.within or ("event" if "event" in dataset.groups else None)
     plan = [

@@ -1,6 +1,6 @@
 """The field's measures. A measure that is undefined is None, never 0 or 1.
 
-Letters: N performances. Definitions: method.md section 3.
+Letters: N performances.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.stats import rankdata
+
+from cofinal.errors import CofinalError
 
 # Fewer items have no meaningful rank correlation.
 FEWEST_ITEMS = 3
@@ -23,12 +25,23 @@ def _as_float(values: Numbers) -> np.ndarray:
     return np.asarray(values, dtype=np.float64)
 
 
+def _pair(predicted: Numbers, score: Numbers) -> tuple[np.ndarray, np.ndarray]:
+    """Both as float64 arrays (N,); other shapes get a sentence."""
+    a, b = _as_float(predicted), _as_float(score)
+    if a.shape != b.shape or a.ndim != 1:
+        raise CofinalError(
+            f"predictions have shape {a.shape} and scores {b.shape}; expected the same (N,)"
+        )
+    return a, b
+
+
 def srcc(predicted: Numbers, score: Numbers) -> float | None:
     """Spearman's rank correlation, ties by average ranks; in [-1, 1].
 
     None for fewer than 3 items and for constant predictions or scores.
     """
-    value = float(srcc_rows(_as_float(predicted)[None], _as_float(score)[None])[0])
+    a, b = _pair(predicted, score)
+    value = float(srcc_rows(a[None], b[None])[0])
     return None if math.isnan(value) else value
 
 
@@ -48,7 +61,7 @@ def r_l2(predicted: Numbers, score: Numbers) -> float | None:
 
     None if all scores are equal or there are none.
     """
-    predicted, score = _as_float(predicted), _as_float(score)
+    predicted, score = _pair(predicted, score)
     if len(score) == 0 or np.ptp(score) == 0:
         return None
     return float(100 * np.mean(((predicted - score) / np.ptp(score)) ** 2))
@@ -56,7 +69,7 @@ def r_l2(predicted: Numbers, score: Numbers) -> float | None:
 
 def mae(predicted: Numbers, score: Numbers) -> float | None:
     """Mean absolute error in points; None if there is nothing to compare."""
-    predicted, score = _as_float(predicted), _as_float(score)
+    predicted, score = _pair(predicted, score)
     return float(np.abs(predicted - score).mean()) if len(score) else None
 
 
@@ -83,7 +96,9 @@ def within_group_srcc(
     Judging is ranking the performances of one competition. Groups whose correlation is undefined
     take no part; None if none is left.
     """
-    predicted, score, names = _as_float(predicted), _as_float(score), np.asarray(groups)
+    (predicted, score), names = _pair(predicted, score), np.asarray(groups)
+    if names.shape != score.shape:
+        raise CofinalError(f"{names.size} groups for {score.size} scores; expected one for each")
     values, sizes = [], []
     for name in np.unique(names[names != ""]):
         member = names == name

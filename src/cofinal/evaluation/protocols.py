@@ -39,9 +39,14 @@ def make_folds(dataset: Dataset, protocol: ProtocolSettings, repeat: int = 0) ->
         return [replace(official_fold(dataset), name=protocol.protocol)]
     groups = None
     if protocol.protocol == "group":
-        groups = group_values(dataset, protocol.group)
+        groups = group_values(dataset, protocol.group, "--group")
     count = len(set(groups)) if groups else len(dataset)
     if protocol.folds > count:
+        if groups and count == 1:
+            raise CofinalError(
+                f"every performance has the same {protocol.group!r}, so none can be held out; "
+                "name another column with --group"
+            )
         what = f"groups in {protocol.group!r}" if groups else "performances"
         raise CofinalError(
             f"{count} {what} cannot fill {protocol.folds} folds; ask for fewer with --folds"
@@ -63,13 +68,20 @@ def official_fold(dataset: Dataset) -> Fold:
     return Fold("official", np.flatnonzero(splits == "train"), np.flatnonzero(splits == "test"))
 
 
-def group_values(dataset: Dataset, column: str | None) -> Sequence[str]:
-    """The group of each performance; an unknown column or a missing value gets a sentence."""
+def group_values(dataset: Dataset, column: str | None, flag: str) -> Sequence[str]:
+    """The group of each performance; an unknown column or a missing value gets a sentence.
+
+    Args:
+        dataset: all performances.
+        column: the group column.
+        flag: the flag that names it, for messages.
+    """
     known = ", ".join(dataset.groups) or "none"
     if column is None or column not in dataset.groups:
-        raise CofinalError(
-            f"group column {column!r} is unknown; {dataset.name} has {known}; name one with --group"
+        fault = (
+            "no group column is named" if column is None else f"group column {column!r} is unknown"
         )
+        raise CofinalError(f"{fault}; {dataset.name} has {known}; name one with {flag}")
     values = dataset.groups[column]
     for identifier, value in zip(dataset.ids, values, strict=True):
         if not value:

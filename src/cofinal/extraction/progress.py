@@ -53,4 +53,4 @@ class ProgressBars:
         """Moves the bar of videos, and says what is wrong with a broken one at once."""
         self._bars.advance(self._videos)
         if error is not None:
-            self._console.print(f"skipped: {error}", markup=False, highlight=False)
+            self._console.print(f"skipped: {error}", markup=False, highlight=False, soft_wrap=True)

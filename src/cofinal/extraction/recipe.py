@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cofinal.errors import CofinalError
+from cofinal.extraction.backbones import BACKBONES
 from cofinal.records import FeatureRecipe
 
 PRECISIONS = ("float32", "bfloat16")
@@ -115,6 +116,11 @@ class ExtractionRecipe:
             raise CofinalError(
                 "the model does not say which backbone its features came from; "
                 "extract features yourself and score those"
+            )
+        if known.backbone not in BACKBONES:
+            raise CofinalError(
+                f"the model's features were made with {known.backbone!r}, which cannot be made "
+                "from videos here; score .npy files of such features"
             )
         values: dict[str, Any] = {"backbone": known.backbone, "precision": precision}
         for name in ("fps", "clip_frames", "stride_frames"):

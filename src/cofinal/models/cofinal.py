@@ -4,7 +4,7 @@ Paper: "CoFInAl: Enhancing Action Quality Assessment with Coarse-to-Fine Instruc
 IJCAI 2024, https://arxiv.org/abs/2404.13999.
 Reproduced: temporal fusion of clips, grade parsing by learned grade prototypes, fine-grained
 scoring against a fixed simplex frame of sub-grade prototypes, score = grade + place in the grade,
-and the three loss terms. Differs, each for a fault that method.md section 2 lists: grades are
+and the three loss terms. Differs from the released program: grades are
 intervals of the score scale with ordered probabilities; the place spans the whole grade; sub-grades
 are ordered; padding is invisible; nothing crosses between videos of a batch; one model serves
 several targets. Added: a read-out that sees time averages (docs/recipe.md has what it brings).

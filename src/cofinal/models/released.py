@@ -2,7 +2,7 @@
 
 Papers: CoFInAl, IJCAI 2024, https://arxiv.org/abs/2404.13999; GDLT, "Likert Scoring with Grade
 Decoupling for Long-term Action Assessment", CVPR 2022.
-Reproduced: the behaviour described in method.md section 2, parameter names included, so that the
+Reproduced: the behaviour of the released programs, parameter names included, so that the
 authors' checkpoints load and give their numbers. Where the released answer depends on the rest of
 the batch, the answer for a batch of one is given, since that is what was evaluated; in training,
 features attend across the videos of the batch as they do there.

@@ -22,6 +22,8 @@ from cofinal.errors import CofinalError
 from cofinal.storage import atomic_path, read_json, write_json, write_text
 from cofinal.version import __version__
 
+SETTINGS = "settings.json"
+
 
 def data_fingerprint(dataset: Dataset) -> dict[str, Any]:
     """What a result must say of its data: name, size, and a hash of ids, scores and features."""
@@ -55,6 +57,14 @@ class Run:
         """Where the state after the last finished epoch lies."""
         return self.folder / "checkpoint.pt"
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything but settings was written; a run that failed before may start anew."""
+        return any(
+            not path.name.startswith(".") and path.name != SETTINGS
+            for path in self.folder.iterdir()
+        )
+
     def open(self, preset: Preset, dataset: Dataset) -> None:
         """Starts a new run, or makes sure that the one found is the same training.
 
@@ -64,8 +74,8 @@ class Run:
         wanted = json.loads(
             json.dumps({"preset": preset.to_json(), "data": data_fingerprint(dataset)})
         )
-        path = self.folder / "settings.json"
-        if path.exists():
+        path = self.folder / SETTINGS
+        if path.exists() and self.has_begun:
             found = read_json(path, "the settings of a run")
             difference = first_difference(found, wanted)
             if difference:

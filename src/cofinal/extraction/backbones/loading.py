@@ -100,9 +100,9 @@ def load_backbone(
     if precision not in PRECISIONS:
         raise CofinalError(f"precision {precision!r} is unknown; use {' or '.join(PRECISIONS)}")
     place = _device(device)
+    path = weights_path(card, weights, download)
     if name == "motion":
         return Backbone(card, None, None, torch.device("cpu"), "float32")
-    path = weights_path(card, weights, download)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(RANDOM_SEED)
         module = i3d.I3D() if name == "i3d" else video_swin.VideoSwin(_swin_config(name))
@@ -116,6 +116,8 @@ def load_backbone(
 
 def weights_path(card: BackboneCard, weights: str | Path | None, download: bool) -> Path | None:
     """Resolves what `weights` names; None for "random" and for backbones without weights."""
+    if not card.weights and weights is not None:
+        raise CofinalError(f"backbone {card.name} has no weights; leave out --weights ({weights})")
     if not card.weights or weights == RANDOM:
         return None
     if weights is None:
@@ -137,9 +139,9 @@ def weights_sha256(
 ) -> str | None:
     """Hash that `load_backbone` would record, without building the backbone where possible."""
     card = backbone_card(name)
+    path = weights_path(card, weights, download)
     if not card.weights:
         return None
-    path = weights_path(card, weights, download)
     return (
         load_backbone(name, weights, device="cpu").weights_sha256
         if path is None
