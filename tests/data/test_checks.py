@@ -211,3 +211,9 @@ def test_skaters_and_events_that_span_the_published_split_are_found(tmp_path: Pa
         ("group-in-several-splits", "train.txt", 2, "warning"),
     ]
     assert ["'event'" in findings[0].message, "'skater'" in findings[1].message] == [True, True]
+
+
+def test_labels_are_checked_even_where_features_are_absent(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("id,score\na,1.0\na,2.0\nb,x\nc,3\n")
+    kinds = [f.kind for f in check_dataset(DataSource(str(tmp_path / "labels.csv"), tmp_path))]
+    assert sorted(kinds) == ["features-missing", "id-twice", "label-not-a-number"]

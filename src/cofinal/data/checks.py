@@ -16,6 +16,7 @@ from cofinal.data.cards import load_card
 from cofinal.data.dataset import feature_folder, of_category, read_clips, read_labels
 from cofinal.data.findings import Finding
 from cofinal.data.labels import Label
+from cofinal.errors import CofinalError
 from cofinal.records import natural_key
 
 # Two performances are the same if their clips, in step, have a mean cosine above this. On Fis-V the
@@ -31,17 +32,21 @@ def check_dataset(source: DataSource) -> list[Finding]:
     """Finds faults in labels, features and splits; each finding names its file and line.
 
     Raises:
-        CofinalError: the data set cannot be read at all (no label file, no features).
+        CofinalError: the labels cannot be read at all.
     """
     table = read_labels(source)
     findings = list(table.findings)
     labels = of_category(table.labels, source.category)
-    folder = feature_folder(source)
+    findings += find_shared_groups(labels)
+    try:
+        folder = feature_folder(source)
+    except CofinalError as error:  # what is wrong with the labels is worth telling all the same
+        place = str(source.features or source.data or source.dataset)
+        return [*findings, Finding("features-missing", str(error), place)]
     channels = None if source.is_csv else load_card(source.dataset).channels
     clips = read_clips(labels, folder, channels, findings)
     findings += find_unlabelled(labels, folder, source)
     findings += find_same_content(labels, clips)
-    findings += find_shared_groups(labels)
     return findings
 
 

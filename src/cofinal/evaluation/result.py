@@ -87,7 +87,16 @@ class EvaluationResult:
     def table(self) -> str:
         """The measures as a plain table, undefined ones as a dash."""
         within = f"within-{self.within}" if self.within else "within"
-        head = ["target", "category", "n", "SRCC", "95 % interval", within, "R-l2", "MAE"]
+        head = [
+            "target",
+            "category",
+            "n",
+            "SRCC",
+            "95 % interval",
+            within,
+            "R-l2 x100",
+            "MAE points",
+        ]
         rows = [head] + [_row(cell) for cell in self.cells]
         if len(self.cells) > 1:
             rows.append(["average", "(Fisher)", "", _text(self.average_srcc), "", "", "", ""])
