@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ from cofinal.config import DataSource
 from cofinal.data.checks import check_dataset, content_similarity
 from cofinal.data.findings import Finding
 from cofinal.data.synthetic import generate, write_dataset
-from cofinal.errors import CofinalError
 from shared_files import data_folder
 
 HOSTILE_HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 1024), }\n"
@@ -178,10 +178,13 @@ def test_groups_in_one_split_only_are_no_finding(sound: DataSource) -> None:
     assert check_dataset(sound) == []
 
 
-def test_a_folder_without_features_gets_a_sentence(sound: DataSource, tmp_path: Path) -> None:
+def test_a_folder_without_features_is_a_finding_of_its_own(
+    sound: DataSource, tmp_path: Path
+) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CofinalError, match=r"no \.npy features in .*--features"):
-        check_dataset(DataSource(sound.dataset, tmp_path / "empty"))
+    found = check_dataset(DataSource(sound.dataset, tmp_path / "empty"))
+    assert [f.kind for f in found if f.severity == "error"] == ["features-missing"]
+    assert re.search(r"no \.npy features in .*--features", str(found[-1]))
 
 
 def test_the_known_duplicate_of_fisv_is_found_and_no_other() -> None:
