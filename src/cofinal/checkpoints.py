@@ -5,37 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from cofinal.config import GdltSettings, Preset, ReleasedSettings
+from cofinal.data.cards import load_card
 from cofinal.errors import CofinalError
 from cofinal.modelfiles import ModelInfo, save_model
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import Task
 from cofinal.models.released import Released
-from cofinal.records import FeatureRecipe
-
-# What the authors' features were made with; their checkpoints do not say.
-PUBLISHED_RECIPE = FeatureRecipe(
-    backbone="video-swin-b", clip_frames=32, stride_frames=32, fps=25.0
-)
+from cofinal.statedicts import load_state
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
-    """Reads a state dictionary without unpickling anything but tensors and plain values."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise CofinalError(f"{path} does not exist; name the authors' checkpoint file") from error
-    except Exception as error:  # a file that is no checkpoint makes torch raise many kinds
-        raise CofinalError(
-            f"{path} is not a checkpoint of plain tensors ({type(error).__name__}); "
-            "expected what torch.save(model.state_dict()) writes"
-        ) from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise CofinalError(f"{path} holds no state dictionary; expected names with tensors")
+    """Reads an authors' state dictionary; names that data-parallel training prefixed lose that."""
+    if not Path(path).exists():
+        raise CofinalError(f"{path} does not exist; name the authors' checkpoint file")
+    state = load_state(Path(path))
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
 
 
@@ -76,9 +63,9 @@ def import_checkpoint(
         raise CofinalError(
             f"{path} does not fit {preset.method}: {str(error).splitlines()[1].strip()}"
         ) from error
-    info = ModelInfo(
-        preset, model.task, PUBLISHED_RECIPE, {"name": f"imported from {Path(path).name}"}
-    )
+    # Checkpoints do not say how features were made; the authors' data sets do.
+    recipe = load_card("fisv").recipe
+    info = ModelInfo(preset, model.task, recipe, {"name": f"imported from {Path(path).name}"})
     save_model(Ensemble([model]), info, folder)
     return info
 

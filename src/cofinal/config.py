@@ -80,11 +80,11 @@ class CoFInAlSettings:
         check_values(self)
         for name in ("grades", "principal_components", "width", "heads", "decoder_layers"):
             check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        for name in ("encoder_layers", "summary_segments"):
-            check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        for name in ("target_softness", "time_code", "correction_share"):
-            check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        for name in ("place_weight", "score_weight", "separation_weight"):
+        for name in (
+            *("encoder_layers", "summary_segments"),
+            *("target_softness", "time_code", "correction_share"),
+            *("place_weight", "score_weight", "separation_weight"),
+        ):
             check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         check(self.sub_grades >= 2, "sub_grades", self.sub_grades, "2 or more")
         check(
@@ -193,8 +193,7 @@ class TrainingSettings:
         check(self.learning_rate > 0, "learning_rate", self.learning_rate, "more than 0")
         check(0 <= self.averaging < 1, "averaging", self.averaging, "0 up to but not including 1")
         check(0 <= self.channel_dropout < 1, "channel_dropout", self.channel_dropout, "0 up to 1")
-        check(self.mixing >= 0, "mixing", self.mixing, "0 or more")
-        for name in ("clip_gradient", "weight_decay"):
+        for name in ("mixing", "clip_gradient", "weight_decay"):
             check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         for name in ("final_rate", "warmup"):
             check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "0 to 1")

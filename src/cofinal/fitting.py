@@ -60,7 +60,6 @@ def train_model(
 
 def measure_model(model: Ensemble, dataset: Dataset, info: ModelInfo) -> EvaluationResult:
     """Measures a trained model on performances that took part in no choice."""
-    within = "event" if "event" in dataset.groups else None
     predictions = predict_scores(model, dataset.clips)[np.newaxis]
     protocol = ProtocolSettings(protocol="final")
-    return summarise(dataset, predictions, info.preset, protocol, {"trained_on": info.data}, within)
+    return summarise(dataset, predictions, info.preset, protocol, {"trained_on": info.data})

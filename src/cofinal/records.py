@@ -56,6 +56,12 @@ class FeatureRecipe:
         return cls(**{key: item for key, item in value.items() if key in known})
 
 
+def first_faulty_clip(values: np.ndarray) -> int | None:
+    """Number of the first clip of (T, C) that holds a value that is not finite, or None."""
+    finite = np.isfinite(values).all(axis=1)
+    return None if finite.all() else int(np.argmin(finite))
+
+
 @dataclass(frozen=True)
 class ClipFeatures:
     """Clip features of one video: one row per clip, in time order."""
@@ -66,6 +72,8 @@ class ClipFeatures:
     """Name of the performance, for messages and results."""
     recipe: FeatureRecipe = field(default_factory=FeatureRecipe)
     """How they were made, where known."""
+    first_clip_seconds: float = 0.0
+    """When the first clip starts in the video; 0 where the video is not known."""
 
     def __post_init__(self) -> None:
         values, name = self.values, f"features {self.id!r}" if self.id else "features"
@@ -78,8 +86,8 @@ class ClipFeatures:
             raise CofinalError(
                 f"{name}: shape {values.shape}, expected (clips, channels) with at least one clip"
             )
-        if not np.isfinite(values).all():
-            row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
+        row = first_faulty_clip(values)
+        if row is not None:
             raise CofinalError(
                 f"{name}: clip {row} holds a value that is not finite; extract the features again"
             )

@@ -6,7 +6,6 @@ Letters: T clips, C backbone channels, G grades, K targets.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,12 +81,11 @@ class Scorer:
             CofinalError: a broken video, missing or other weights, or a model that does not say
                 how its features were made.
         """
-        from cofinal.extraction.extractor import extract_like, plan_video, recipe_like
+        from cofinal.extraction.extractor import extract_like
 
-        recipe = self.info.recipe
         features = extract_like(
             path,
-            recipe,
+            self.info.recipe,
             weights=weights,
             device=device,
             precision=precision,
@@ -95,10 +93,7 @@ class Scorer:
             use_cache=use_cache,
             on_clips=on_clips,
         )
-        extraction = recipe_like(recipe, precision)
-        _, plan = plan_video(path, extraction)
-        first_seconds = plan.clip_seconds(0, extraction.fps)[0]
-        return replace(self.score(features), first_clip_seconds=first_seconds)
+        return self.score(features)
 
     def score_many(
         self, many: Iterable[ClipFeatures | np.ndarray | str | Path]
@@ -152,7 +147,7 @@ class Scorer:
         seconds = recipe.seconds_per_clip or self.info.recipe.seconds_per_clip
         clips = len(features.values)
         targets = [self._target(output, scores_BK, row, k, clips) for k in range(len(self.targets))]
-        return Prediction(features.id, tuple(targets), clips, seconds)
+        return Prediction(features.id, tuple(targets), clips, seconds, features.first_clip_seconds)
 
     def _target(
         self, output: ModelOutput, scores_BK: Tensor, row: int, k: int, clips: int

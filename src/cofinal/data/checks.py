@@ -12,8 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from cofinal.config import DataSource
-from cofinal.data.cards import load_card
-from cofinal.data.dataset import feature_folder, of_category, read_clips, read_labels
+from cofinal.data.dataset import (
+    expected_channels,
+    feature_folder,
+    of_category,
+    read_clips,
+    read_labels,
+)
 from cofinal.data.findings import Finding
 from cofinal.data.labels import Label
 from cofinal.errors import CofinalError
@@ -43,8 +48,7 @@ def check_dataset(source: DataSource) -> list[Finding]:
     except CofinalError as error:  # what is wrong with the labels is worth telling all the same
         place = str(source.features or source.data or source.dataset)
         return [*findings, Finding("features-missing", str(error), place)]
-    channels = None if source.is_csv else load_card(source.dataset).channels
-    clips = read_clips(labels, folder, channels, findings)
+    clips = read_clips(labels, folder, expected_channels(source), findings)
     findings += find_unlabelled(labels, folder, source)
     findings += find_same_content(labels, clips)
     return findings

@@ -5,10 +5,12 @@ Letters: N performances, T clips, C backbone channels, K targets.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from cofinal.data.features import RECIPE_FILE, read_recipe, read_values
 from cofinal.data.findings import Finding, refuse_errors
 from cofinal.data.labels import Label, LabelTable, read_card_labels, read_csv_labels
 from cofinal.errors import CofinalError
-from cofinal.records import FeatureRecipe
+from cofinal.records import FeatureRecipe, first_faulty_clip
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,16 @@ class Dataset:
     def channels(self) -> int:
         """C."""
         return int(self.clips[0].shape[1])
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of ids, scores and features; computed once, since a data set does not change."""
+        digest = hashlib.sha256()
+        for identifier, scores, clips in zip(self.ids, self.scores, self.clips, strict=True):
+            digest.update(identifier.encode())
+            digest.update(scores.tobytes())
+            digest.update(np.ascontiguousarray(clips).data)
+        return digest.hexdigest()
 
     def subset(self, index: Sequence[int] | np.ndarray) -> Dataset:
         """The performances at these positions; features are shared, not copied."""
@@ -109,6 +121,11 @@ def expected_recipe(source: DataSource, folder: Path) -> FeatureRecipe:
     return load_card(source.dataset).recipe
 
 
+def expected_channels(source: DataSource) -> int | None:
+    """Channels that the data set's card promises; None for one's own data."""
+    return None if source.is_csv else load_card(source.dataset).channels
+
+
 def chosen_targets(source: DataSource, table: LabelTable) -> tuple[str, ...]:
     """The targets to predict: those named, or the default ones."""
     names = {target.name: target for target in table.targets}
@@ -153,9 +170,8 @@ def features_fault(values: np.ndarray, channels: int) -> tuple[str, str] | None:
     """Kind and description of what is wrong with (T, C) values, or None."""
     if values.shape[1] != channels:
         return "features-width", f"has {values.shape[1]} channels instead of {channels}"
-    finite = np.isfinite(values).all(axis=1)
-    if not finite.all():
-        clip = int(np.flatnonzero(~finite)[0])
+    clip = first_faulty_clip(values)
+    if clip is not None:
         return "features-not-finite", f"holds a value that is not finite, first in clip {clip}"
     return None
 
@@ -185,9 +201,8 @@ def load_dataset(source: DataSource) -> Dataset:
     if not labels:
         raise CofinalError(f"{source.dataset} has no labelled performance")
     folder = feature_folder(source)
-    channels = None if source.is_csv else load_card(source.dataset).channels
     findings: list[Finding] = []
-    clips = read_clips(labels, folder, channels, findings)
+    clips = read_clips(labels, folder, expected_channels(source), findings)
     refuse_errors(findings)
     columns = sorted({name for label in labels for name in label.groups})
     return Dataset(

@@ -12,9 +12,15 @@ import numpy as np
 
 from cofinal.errors import CofinalError
 from cofinal.records import ClipFeatures, FeatureRecipe
-from cofinal.storage import read_json
+from cofinal.storage import atomic_path, read_json
 
 RECIPE_FILE = "features.json"
+
+
+def write_values(path: str | Path, values: np.ndarray) -> None:
+    """Writes one (T, C) array as .npy, whole or not at all."""
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, values, allow_pickle=False)
 
 
 def read_values(path: str | Path) -> np.ndarray:

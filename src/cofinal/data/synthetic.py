@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cofinal.data.features import RECIPE_FILE
+from cofinal.data.features import RECIPE_FILE, write_values
 from cofinal.records import FeatureRecipe
-from cofinal.storage import atomic_path, write_json, write_text
+from cofinal.storage import write_json, write_text
 
 TARGETS = ("difficulty", "execution")
 RECIPE = FeatureRecipe(backbone="generated", clip_frames=32, stride_frames=32, fps=25.0)
@@ -97,8 +97,7 @@ def write_features(folder: str | Path, ids: Sequence[str], clips: Sequence[np.nd
     """Writes one `.npy` per performance and `features.json` beside them."""
     folder = Path(folder)
     for identifier, values in zip(ids, clips, strict=True):
-        with atomic_path(folder / f"{identifier}.npy") as temporary, temporary.open("wb") as stream:
-            np.save(stream, values, allow_pickle=False)
+        write_values(folder / f"{identifier}.npy", values)
     write_json(folder / RECIPE_FILE, asdict(RECIPE))
 
 

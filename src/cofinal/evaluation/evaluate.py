@@ -53,8 +53,6 @@ def evaluate(
     started = time.monotonic()
     if protocol.within:
         group_values(dataset, protocol.within, "--within")
-    # Nobody asked for events: those that are missing or single then take no part, silently.
-    within = protocol.within or ("event" if "event" in dataset.groups else None)
     plan = [
         (repeat, name, index, fold)
         for repeat in range(protocol.repeats)
@@ -71,7 +69,7 @@ def evaluate(
         if report:
             report(f"{name} {fold.name}", done, len(plan))
     seconds = round(time.monotonic() - started, 1)
-    result = summarise(dataset, predictions, preset, protocol, {"seconds": seconds}, within)
+    result = summarise(dataset, predictions, preset, protocol, {"seconds": seconds})
     if folder:
         result.save(folder, dataset)
     return result
@@ -83,7 +81,6 @@ def summarise(
     preset: Preset,
     protocol: ProtocolSettings,
     settings: dict[str, Any],
-    within: str | None,
 ) -> EvaluationResult:
     """Measures predictions (R, N, K) and adds everything needed to repeat them.
 
@@ -93,8 +90,9 @@ def summarise(
         preset: the method that predicted.
         protocol: how training and held-out part were chosen.
         settings: further entries of the result, for example what the model was trained on.
-        within: group column of the within-group SRCC.
     """
+    # Nobody asked for events: those that are missing or single then take no part, silently.
+    within = protocol.within or ("event" if "event" in dataset.groups else None)
     cells, average = measure(dataset, predictions, within)
     return EvaluationResult(
         method=preset.method,
@@ -141,7 +139,7 @@ def predict_fold(
 ) -> np.ndarray:
     """Predictions (held out, K) of one fold, from disk if it was finished before."""
     training, held_out = dataset.subset(fold.train), dataset.subset(fold.held_out)
-    judged = data_fingerprint(held_out)["sha256"]
+    judged = held_out.sha256
     finished = folder / "predictions.json" if folder else None
     if folder and finished:
         Run(folder).open(preset, training)  # refuses the folds of other settings or data

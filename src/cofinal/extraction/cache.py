@@ -11,11 +11,9 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
-
+from cofinal.data.features import read_values
 from cofinal.errors import CofinalError
 from cofinal.records import ClipFeatures, FeatureRecipe
-from cofinal.storage import atomic_path
 
 
 def cache_folder() -> Path:
@@ -50,12 +48,6 @@ def file_sha256(path: str | Path) -> str:
         ) from error
 
 
-def write_features(path: str | Path, values_TC: np.ndarray) -> None:
-    """Writes features as .npy, whole or not at all."""
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, values_TC, allow_pickle=False)
-
-
 def cached_features_path(video_sha256: str, digest: str) -> Path:
     """Where the features of one content under one recipe (`ExtractionRecipe.digest`) are kept."""
     return cache_folder() / "features" / video_sha256[:2] / f"{video_sha256}-{digest[:16]}.npy"
@@ -64,7 +56,6 @@ def cached_features_path(video_sha256: str, digest: str) -> Path:
 def read_cached_features(path: Path, id: str, recipe: FeatureRecipe) -> ClipFeatures | None:
     """Reads kept features; None where there are none or the file is not whole."""
     try:
-        values_TC = np.load(path, allow_pickle=False)
-        return ClipFeatures(values_TC, id=id, recipe=recipe)
-    except (OSError, ValueError, EOFError, CofinalError):
+        return ClipFeatures(read_values(path), id=id, recipe=recipe)
+    except CofinalError:
         return None

@@ -9,18 +9,19 @@ the frame size and not on the video's length.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from cofinal.data.features import write_values
 from cofinal.errors import CofinalError
 from cofinal.extraction.backbones.loading import Backbone, load_backbone, weights_sha256
 from cofinal.extraction.cache import (
     cached_features_path,
     file_sha256,
     read_cached_features,
-    write_features,
 )
 from cofinal.extraction.clips import Ahead, ClipPlan, clips_from_frames, plan_clips
 from cofinal.extraction.containers import check_file
@@ -75,7 +76,10 @@ def extract(
             if on_clips is not None:
                 on_clips(done, plan.clips)
     return ClipFeatures(
-        np.concatenate(rows), id=path.stem, recipe=recipe.feature_recipe(backbone.weights_sha256)
+        np.concatenate(rows),
+        id=path.stem,
+        recipe=recipe.feature_recipe(backbone.weights_sha256),
+        first_clip_seconds=plan.clip_seconds(0, recipe.fps)[0],
     )
 
 
@@ -125,13 +129,14 @@ def extract_like(
         kept = cached_features_path(file_sha256(path), recipe.digest(hash_at_hand))
         found = read_cached_features(kept, path.stem, recipe.feature_recipe(hash_at_hand))
         if found is not None:
-            return found
+            _, plan = plan_video(path, recipe)
+            return replace(found, first_clip_seconds=plan.clip_seconds(0, recipe.fps)[0])
     backbone = load_backbone(
         recipe.backbone, weights, device=device, precision=recipe.precision, download=download
     )
     features = extract(path, recipe, backbone, on_clips=on_clips)
     if kept is not None:
-        write_features(kept, features.values)
+        write_values(kept, features.values)
     return features
 
 

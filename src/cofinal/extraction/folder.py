@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cofinal.data.features import RECIPE_FILE
 from cofinal.errors import CofinalError
 from cofinal.extraction.cache import file_sha256
 from cofinal.extraction.recipe import ExtractionRecipe
 from cofinal.records import FeatureRecipe
 from cofinal.storage import read_json, write_json
 
-FILE = "features.json"
 WHAT = "a features.json as `cofinal extract` writes it"
 
 
@@ -123,7 +123,7 @@ class FeatureFolder:
 
     def _refuse_strangers(self) -> None:
         """A run that was killed leaves at most features of the settings in features.json."""
-        if (self.folder / FILE).is_file() and not self._differences:
+        if (self.folder / RECIPE_FILE).is_file() and not self._differences:
             return
         for path in sorted(self.folder.glob("*.npy")):
             if path.stem not in self._videos:
@@ -145,10 +145,10 @@ class FeatureFolder:
 
     def _write(self) -> None:
         videos = {id: asdict(record) for id, record in sorted(self._videos.items())}
-        write_json(self.folder / FILE, {**self._head, "videos": videos})
+        write_json(self.folder / RECIPE_FILE, {**self._head, "videos": videos})
 
     def _read(self) -> tuple[dict[str, VideoRecord], list[str]]:
-        path = self.folder / FILE
+        path = self.folder / RECIPE_FILE
         if not path.is_file():
             return {}, []
         content = read_json(path, WHAT)

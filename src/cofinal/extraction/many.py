@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from cofinal.data.features import write_values
 from cofinal.errors import CofinalError
 from cofinal.extraction.backbones.loading import Backbone, load_backbone
-from cofinal.extraction.cache import write_features
 from cofinal.extraction.decoding import decoder_version
 from cofinal.extraction.extractor import OnClips, extract
 from cofinal.extraction.folder import FeatureFolder, VideoRecord
@@ -155,7 +155,7 @@ class _Job:
         try:
             features = extract(path, self.recipe, backbone, decoder=self.decoder, on_clips=on_clips)
             record = VideoRecord.of(path, len(features.values), self.settings)
-            write_features(self.folder / f"{id}.npy", features.values)
+            write_values(self.folder / f"{id}.npy", features.values)
             return record
         except CofinalError as error:
             return str(error)

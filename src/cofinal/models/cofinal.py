@@ -4,10 +4,10 @@ Paper: "CoFInAl: Enhancing Action Quality Assessment with Coarse-to-Fine Instruc
 IJCAI 2024, https://arxiv.org/abs/2404.13999.
 Reproduced: temporal fusion of clips, grade parsing by learned grade prototypes, fine-grained
 scoring against a fixed simplex frame of sub-grade prototypes, score = grade + place in the grade,
-and the three loss terms. Differs from the released program: grades are
-intervals of the score scale with ordered probabilities; the place spans the whole grade; sub-grades
-are ordered; padding is invisible; nothing crosses between videos of a batch; one model serves
-several targets. Added: a read-out that sees time averages (docs/recipe.md has what it brings).
+and the three loss terms. Differs from the released program: grades are intervals of the score
+scale with ordered probabilities; the place spans the whole grade; sub-grades are ordered; padding
+is invisible; nothing crosses between videos of a batch; one model serves several targets.
+Added: a read-out that sees time averages (docs/recipe.md has what it brings).
 
 Letters: B videos, T clips, C backbone channels, D model width, G grades, S sub-grades,
 E embedding width of the frame, K targets, N performances.

@@ -73,8 +73,8 @@ class ReleasedTrunk(nn.Module):
         self.prototype = nn.Embedding(queries, width)
         self.regressor = nn.Linear(width, queries)
 
-    def features(self, clips_BTC: Tensor, mask_BT: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns one feature per query (B, Q, D) and the last attention to clips (B, Q, T)."""
+    def features(self, clips_BTC: Tensor, mask_BT: Tensor) -> dict[str, Tensor]:
+        """Returns prototype_features (B, Q, D) and, in evaluation mode, attention (B, Q, T)."""
         projected_BTD = self.in_proj(clips_BTC.transpose(1, 2)).transpose(1, 2)
         padding_BT = ~mask_BT
         memory_BTD = self.transformer.encoder(projected_BTD, src_key_padding_mask=padding_BT)
@@ -83,10 +83,14 @@ class ReleasedTrunk(nn.Module):
         *others, last = decoder.layers
         for layer in others:
             query_BQD = layer(query_BQD, memory_BTD, memory_key_padding_mask=padding_BT)
-        attention_BQT = last_attention(last, query_BQD, memory_BTD, padding_BT)
+        # Nobody looks at attention in training, where the extra pass would cost each step.
+        attention_BQT = (
+            None if self.training else last_attention(last, query_BQD, memory_BTD, padding_BT)
+        )
         query_BQD = last(query_BQD, memory_BTD, memory_key_padding_mask=padding_BT)
         assert decoder.norm is not None
-        return decoder.norm(query_BQD), attention_BQT
+        answer = {"prototype_features": decoder.norm(query_BQD)}
+        return answer if attention_BQT is None else answer | {"attention": attention_BQT}
 
 
 def last_attention(layer: Any, query_BQD: Tensor, memory_BTD: Tensor, padding_BT: Tensor) -> Tensor:
@@ -133,15 +137,10 @@ class GdltNetwork(ReleasedTrunk):
         self.register_buffer("weights_Q", weights_Q, persistent=False)
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> dict[str, Tensor]:
-        """Returns coarse (B,), unit_score (B,), features (B, Q, D), attention (B, Q, T)."""
-        features_BQD, attention_BQT = self.features(clips_BTC, mask_BT)
-        coarse_B = diagonal_grade(self.regressor, features_BQD, self.weights_Q)
-        return {
-            "coarse": coarse_B,
-            "unit_score": coarse_B,
-            "prototype_features": features_BQD,
-            "attention": attention_BQT,
-        }
+        """Returns coarse (B,) and unit_score (B,) with what `features` returns."""
+        answer = self.features(clips_BTC, mask_BT)
+        coarse_B = diagonal_grade(self.regressor, answer["prototype_features"], self.weights_Q)
+        return answer | {"coarse": coarse_B, "unit_score": coarse_B}
 
 
 class CoFInAlNetwork(ReleasedTrunk):
@@ -172,20 +171,16 @@ class CoFInAlNetwork(ReleasedTrunk):
     def forward(
         self, clips_BTC: Tensor, mask_BT: Tensor, across_batch: bool = False
     ) -> dict[str, Tensor]:
-        """Returns the coarse and fine outputs, unit scores (B,), features and attention.
+        """Returns coarse and fine outputs and unit scores (B,) with what `features` returns.
 
         `across_batch` lets features attend across the videos of the batch, as in training there.
         """
-        features_BQD, attention_BQT = self.features(clips_BTC, mask_BT)
+        answer = self.features(clips_BTC, mask_BT)
+        features_BQD = answer["prototype_features"]
         coarse_B = diagonal_grade(self.regressor, features_BQD, self.weights_Q)
         fine_BE = self.fine(features_BQD, across_batch)
         position_B = (fine_BE @ self.etf_vec1).argmax(-1) / FINE_STEPS
-        answer = {
-            "coarse": coarse_B,
-            "fine": fine_BE,
-            "prototype_features": features_BQD,
-            "attention": attention_BQT,
-        }
+        answer |= {"coarse": coarse_B, "fine": fine_BE}
         if not self.has_reverse_head:
             return answer | {"unit_score": coarse_B + position_B}
         reversed_B = diagonal_grade(self.regressor_revert, features_BQD, self.reversed_weights_Q)
@@ -231,7 +226,7 @@ class Released(AssessmentModel):
         stacked = {name: torch.stack([a[name] for a in answers], 1) for name in answers[0]}
         return ModelOutput(
             unit_score_BK=stacked.pop("unit_score"),
-            attention_BKGT=stacked.pop("attention"),
+            attention_BKGT=stacked.pop("attention", None),
             extras=stacked,
         )
 

@@ -1,7 +1,6 @@
 """Ridge regression on time-averaged clip features: the baseline every method must beat.
 
-Source: scikit-learn's RidgeCV, strength chosen per target by leave-one-out error. On Fis-V it has
-lower R-l2 than every published network (landscape of published and measured numbers).
+Source: scikit-learn's RidgeCV, strength chosen per target by leave-one-out error.
 Reproduced: the standard baseline. Differs: nothing.
 """
 

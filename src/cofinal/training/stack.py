@@ -74,8 +74,8 @@ class MemberStack:
     @torch.no_grad()
     def write_to(self, members: Sequence[AssessmentModel]) -> None:
         """Copies averaged weights and buffers into the members."""
+        state = {**self.average, **self.buffers}
         for index, member in enumerate(members):
-            state = {**self.average, **self.buffers}
             member.load_state_dict(
                 {name.removeprefix("model."): tensor[index] for name, tensor in state.items()},
                 strict=False,  # buffers that are not saved (fixed weights) are not in the state
