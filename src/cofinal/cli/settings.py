@@ -14,6 +14,7 @@ from cofinal.config import (
     Preset,
     TrainingSettings,
     load_preset,
+    method_preset,
     settings_class,
 )
 from cofinal.errors import CofinalError
@@ -22,8 +23,8 @@ from cofinal.errors import CofinalError
 def meant_preset(flags: Sequence[str]) -> Preset:
     """The preset that `--preset`, `--method` or `--dataset` mean, before other flags count.
 
-    `--method` means the method's defaults; it is trained as the named preset says, else the
-    released methods as released, and all others as the data set's preset says.
+    `--method` means the method's defaults; it is trained as the named preset says, else by a
+    preset of its own name, else as the data set's preset says.
     """
     scan = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for name in ("--preset", "--method", "--dataset"):
@@ -33,12 +34,13 @@ def meant_preset(flags: Sequence[str]) -> Preset:
     except argparse.ArgumentError as error:
         raise CofinalError(f"{error}; `--help` after the command tells its flags") from error
     preset = load_preset(known.preset or default_preset(known.dataset))
-    if known.method in (None, preset.method):
+    if known.method is None:
         return preset
-    settings = settings_class(known.method)()
-    if known.method in ("cofinal-released", "gdlt") and known.preset is None:
-        preset = load_preset("released")
-    return Preset(known.method, settings, preset.training)
+    if known.preset is None:
+        return method_preset(known.method, preset)
+    if known.method == preset.method:
+        return preset
+    return Preset(known.method, settings_class(known.method)(), preset.training)
 
 
 def default_preset(dataset: str | None) -> str:

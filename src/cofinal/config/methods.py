@@ -1,0 +1,128 @@
+"""Settings of each method; the text under each field is its help text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cofinal.config.checks import check, check_values
+from cofinal.errors import CofinalError
+
+
+@dataclass(frozen=True)
+class CoFInAlSettings:
+    """Settings of `cofinal`."""
+
+    grades: int = 4
+    """Number of grades, G."""
+    sub_grades: int = 10
+    """Number of sub-grade prototypes inside a grade, S."""
+    spacing: Literal["equal-count", "equal-width"] = "equal-count"
+    """Whether grades are equally often met in training, or equally wide in points."""
+    principal_components: int = 256
+    """Leading directions of the clip features that the network sees."""
+    width: int = 64
+    """Model width, D."""
+    heads: int = 4
+    """Attention heads."""
+    encoder_layers: int = 1
+    """Transformer layers over clips (temporal fusion)."""
+    decoder_layers: int = 1
+    """Transformer layers in which grade prototypes question the clips (grade parsing)."""
+    embedding_width: int = 32
+    """Width of the sub-grade frame, at least `sub_grades`."""
+    dropout: float = 0.3
+    """Dropout inside the transformer layers."""
+    time_code: float = 0.0
+    """Size of the code of relative time added to clips; 0 leaves order to the summary read-out."""
+    correction_share: float = 0.3
+    """How far a grade feature can turn the direction that the level implies."""
+    target_softness: float = 0.3
+    """Softness of grade targets near edges, as a share of the level's held-out error."""
+    place_weight: float = 0.5
+    """Weight of the dot regression to the sub-grade prototypes."""
+    score_weight: float = 0.5
+    """Weight of the squared error of the score."""
+    separation_weight: float = 0.1
+    """Weight of the term that keeps features of different grades apart."""
+    summary_share: float = 0.5
+    """Share of the closed-form summary read-out in the level; 0 leaves it out."""
+    summary_segments: int = 8
+    """Time segments that the summary read-out sees beside the whole performance."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        for name in ("grades", "principal_components", "width", "heads", "decoder_layers"):
+            check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        for name in (
+            *("encoder_layers", "summary_segments"),
+            *("target_softness", "time_code", "correction_share"),
+            *("place_weight", "score_weight", "separation_weight"),
+        ):
+            check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        check(self.sub_grades >= 2, "sub_grades", self.sub_grades, "2 or more")
+        check(
+            self.embedding_width >= self.sub_grades,
+            "embedding_width",
+            self.embedding_width,
+            f"at least sub_grades ({self.sub_grades})",
+        )
+        check(0 <= self.summary_share <= 1, "summary_share", self.summary_share, "0 to 1")
+        check(0 <= self.dropout < 1, "dropout", self.dropout, "0 up to but not including 1")
+
+
+@dataclass(frozen=True)
+class GdltSettings:
+    """Settings of `gdlt`, the parent of CoFInAl."""
+
+    triplet_weight: float = 1.0
+    """Weight of the triplet term (alpha)."""
+    score_unit: float = 25.0
+    """Points that the unit score 1 stands for; 25 for every data set in the released programs."""
+    queries: int = 4
+    """Number of learned queries; the released CoFInAl program crashes on any other than 4."""
+    width: int = 256
+    """Model width; the released CoFInAl program crashes on any other than 256."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        check(self.score_unit > 0, "score_unit", self.score_unit, "more than 0")
+        check(self.triplet_weight >= 0, "triplet_weight", self.triplet_weight, "0 or more")
+        check(self.queries >= 1, "queries", self.queries, "1 or more")
+        check(self.width >= 1, "width", self.width, "1 or more")
+
+
+@dataclass(frozen=True)
+class ReleasedSettings(GdltSettings):
+    """Settings of `cofinal-released`: what the authors' program lets one choose."""
+
+    weights: Literal[0, 1, 2, 3] = 3
+    """Fixed weights of the four coarse outputs, by the released program's number."""
+    reverse_head: bool = True
+    """Whether a second coarse head predicts the reversed score."""
+
+
+@dataclass(frozen=True)
+class RidgeSettings:
+    """`ridge` has no settings: its strength is chosen by leave-one-out error."""
+
+
+@dataclass(frozen=True)
+class MeanSettings:
+    """`mean` has no settings."""
+
+
+SETTINGS: dict[str, type] = {
+    "cofinal": CoFInAlSettings,
+    "cofinal-released": ReleasedSettings,
+    "gdlt": GdltSettings,
+    "ridge": RidgeSettings,
+    "mean": MeanSettings,
+}
+
+
+def settings_class(method: str) -> type:
+    """The settings class of a method, or a sentence with the methods there are."""
+    if method not in SETTINGS:
+        raise CofinalError(f"method {method!r} is unknown; choose one of {', '.join(SETTINGS)}")
+    return SETTINGS[method]

@@ -1,0 +1,113 @@
+"""Settings of training, data and protocol; the text under each field is its help text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cofinal.config.checks import check, check_values
+from cofinal.errors import CofinalError
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a method's parameters are trained. Closed-form methods use only `device`."""
+
+    epochs: int = 40
+    """Passes over the training performances."""
+    batch_size: int = 32
+    """Performances in one step."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """AdamW, or SGD with momentum 0.9."""
+    learning_rate: float = 1e-3
+    """Highest learning rate."""
+    final_rate: float = 0.01
+    """Last learning rate, as a share of the highest; the way down is a cosine."""
+    warmup: float = 0.1
+    """Share of all steps in which the rate rises from zero."""
+    weight_decay: float = 0.05
+    """Decay of matrices (AdamW), or of all parameters (SGD)."""
+    clip_gradient: float = 1.0
+    """Largest norm of the gradient; 0 for no limit."""
+    averaging: float = 0.98
+    """Decay of the exponential average of the weights, which is the final model; 0 for none."""
+    view: Literal["subset", "window", "whole"] = "subset"
+    """Clips seen in one pass: a random subset in time order, a random window, or all."""
+    view_clips: int = 56
+    """Clips in a "subset" or "window"; performances with fewer are seen whole."""
+    channel_dropout: float = 0.3
+    """Probability that an input channel is blanked for a whole performance."""
+    mixing: float = 1.0
+    """Beta parameter of mixing pairs of performances and their scores; 0 for none."""
+    members: int = 4
+    """Models of different seeds that are trained at once and averaged."""
+    seed: int = 0
+    """Seed of everything random."""
+    device: str = "auto"
+    """"cpu", "cuda", "mps", or "auto" for the best present."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Arithmetic of the training steps; bfloat16 pays on GPUs."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        for name in ("epochs", "batch_size", "members", "view_clips"):
+            check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        check(self.learning_rate > 0, "learning_rate", self.learning_rate, "more than 0")
+        check(0 <= self.averaging < 1, "averaging", self.averaging, "0 up to but not including 1")
+        check(0 <= self.channel_dropout < 1, "channel_dropout", self.channel_dropout, "0 up to 1")
+        for name in ("mixing", "clip_gradient", "weight_decay"):
+            check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        for name in ("final_rate", "warmup"):
+            check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "0 to 1")
+        check(0 <= self.seed < 2**32, "seed", self.seed, "0 to 4294967295")
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where performances come from."""
+
+    dataset: str
+    """Name of a published data set ("fisv", "rg"), or the path of your own CSV of labels."""
+    data: Path | None = None
+    """Folder of the published label files and features; for a CSV, the folder of features."""
+    features: Path | None = None
+    """Folder of the .npy features, if it is not where the data set's authors put it."""
+    targets: tuple[str, ...] = ()
+    """Scores to predict; all default ones of the data set if none are named."""
+    category: str | None = None
+    """Keep only performances of this category, for example one apparatus."""
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether it is one's own CSV rather than a published data set."""
+        return self.dataset.lower().endswith(".csv")
+
+
+@dataclass(frozen=True)
+class ProtocolSettings:
+    """How a method is evaluated."""
+
+    protocol: Literal["final", "kfold", "group", "best-on-test"] = "kfold"
+    """"final": train split against test split, last epoch. "kfold": random folds. "group": folds
+    that keep groups together. "best-on-test": as most published numbers, optimistic."""
+    folds: int = 5
+    """Number of folds."""
+    group: str | None = None
+    """Group column of "group", for example skater or event."""
+    repeats: int = 1
+    """How often all folds are repeated with another partition and seed."""
+    per_category: bool = False
+    """Train one model per category (apparatus) instead of one for all."""
+    within: str | None = None
+    """Group column of the within-group SRCC; event if the data has it."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        check(self.folds >= 2, "folds", self.folds, "2 or more")
+        check(self.repeats >= 1, "repeats", self.repeats, "1 or more")
+        if self.group is not None and self.protocol != "group":
+            raise CofinalError(
+                f"setting group is {self.group!r}, but protocol {self.protocol!r} keeps no groups "
+                "together; add --protocol group, or leave out --group"
+            )
