@@ -179,8 +179,8 @@ def test_training_lowers_the_loss(trained: str, generated: Dataset) -> None:
     clips = [torch.from_numpy(c) for c in generated.clips]
     scores_NK = torch.from_numpy(generated.scores).float()
 
-    def total_loss(ensemble: Ensemble) -> None:
-        member = ensemble.first
+    def total_loss(models: list[Ensemble]) -> None:
+        member = models[0].first
         staged = [member.fixed_stage(c) for c in clips]
         with torch.no_grad():
             terms = member.training_loss(*pad_clips(staged), scores_NK)

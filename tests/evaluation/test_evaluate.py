@@ -208,7 +208,7 @@ def test_best_on_test_chooses_the_best_epoch_of_each_target(
 
     def train(*_: Any, after_epoch: Any, **__: Any) -> Any:
         for predicted in epochs[:-1]:
-            after_epoch(Fake(predicted))
+            after_epoch([Fake(predicted)])
         return Fake(epochs[-1])
 
     monkeypatch.setattr(module, "train", train)

@@ -21,7 +21,8 @@ from cofinal.extraction import extractor
 from cofinal.extraction.backbones.loading import load_backbone
 from cofinal.extraction.cache import cache_folder
 from cofinal.extraction.extractor import extract, extract_like
-from cofinal.extraction.many import ENGINES, extract_many
+from cofinal.engines import ENGINES
+from cofinal.extraction.many import extract_many
 from cofinal.extraction.recipe import ExtractionRecipe
 from cofinal.extraction.sources import find_videos
 from cofinal.records import FeatureRecipe

@@ -17,7 +17,7 @@ from cofinal.data.dataset import Dataset
 from cofinal.models.inference import predict_scores
 from cofinal.models.interface import AssessmentModel
 from cofinal.training.batches import Batch, PackedClips, draw_batch
-from cofinal.training.loop import fit, prepare_members
+from cofinal.training.loop import fit, prepare_members, train_seeds
 from cofinal.training.optim import build_optimizer, learning_rate
 from cofinal.training.stack import MemberStack
 
@@ -38,7 +38,7 @@ def fitted(
 ) -> list[AssessmentModel]:
     """Trained copies of the members."""
     copies = deepcopy(members)
-    fit(copies, staged, dataset, settings, None, False, None)
+    fit(copies, staged, dataset, settings, (settings.seed,), None, False, None)
     return copies
 
 
@@ -62,7 +62,7 @@ def test_members_trained_at_once_equal_each_trained_alone(
     generated: Dataset, still: Preset, changes: dict[str, Any]
 ) -> None:
     settings = replace(still.training, **changes)
-    members, staged = prepare_members(generated, replace(still, training=settings))
+    members, staged = prepare_members(generated, replace(still, training=settings), (0,))
     together = fitted(members, staged, generated, settings)
     for index in range(MEMBERS):
         (alone,) = fitted([members[index]], staged, generated, settings)
@@ -73,8 +73,25 @@ def test_members_trained_at_once_equal_each_trained_alone(
             assert difference < 1e-5, f"member {index}, {name}"
 
 
+@pytest.mark.parametrize("view", ["subset", "whole"])
+def test_seeds_trained_at_once_equal_each_trained_alone(
+    generated: Dataset, still: Preset, view: str
+) -> None:
+    settings = replace(still.training, view=view, mixing=0.5)
+    preset, seeds = replace(still, training=settings), (0, 3)
+    together = train_seeds(generated, preset, seeds, show_progress=False)
+    for seed, model in zip(seeds, together, strict=True):
+        (alone,) = train_seeds(generated, preset, (seed,), show_progress=False)
+        np.testing.assert_allclose(
+            predict_scores(model, generated.clips),
+            predict_scores(alone, generated.clips),
+            rtol=1e-4,
+        )
+    assert not np.allclose(*(predict_scores(model, generated.clips) for model in together))
+
+
 def test_training_moves_every_parameter_of_every_member(generated: Dataset, still: Preset) -> None:
-    members, staged = prepare_members(generated, still)
+    members, staged = prepare_members(generated, still, (0,))
     for before, after in zip(
         members, fitted(members, staged, generated, still.training), strict=True
     ):
@@ -88,11 +105,11 @@ def test_losses_of_the_stack_are_those_of_each_member(
     generated: Dataset, still: Preset, method: str
 ) -> None:
     preset = still if method == "cofinal" else replace(still, method="gdlt", model=GdltSettings())
-    members, staged = prepare_members(generated, preset)
+    members, staged = prepare_members(generated, preset, (0,))
     if method == "gdlt":
         members = [_without_dropout(member) for member in members]
     batch = first_batch(staged, generated, preset.training)
-    losses = MemberStack(members, 0.0).loss(batch)
+    losses = MemberStack(members, 0.0).loss([batch])
     for index, member in enumerate(members):
         alone = member.train().training_loss(batch.clips_BTC, batch.mask_BT, batch.scores_BK)
         assert losses.keys() == alone.keys()
@@ -112,7 +129,7 @@ def _without_dropout(member: AssessmentModel) -> AssessmentModel:
 def test_gradients_are_clipped_per_member_as_torch_clips_them(
     generated: Dataset, still: Preset
 ) -> None:
-    stack = MemberStack(prepare_members(generated, still)[0], 0.0)
+    stack = MemberStack(prepare_members(generated, still, (0,))[0], 0.0)
     size_M = torch.tensor([1e-3, 1.0, 100.0])
     generator = torch.Generator().manual_seed(0)
     for parameter in stack.parameters.values():
@@ -134,7 +151,7 @@ def test_gradients_are_clipped_per_member_as_torch_clips_them(
 
 
 def test_the_average_follows_the_weights_with_its_decay(generated: Dataset, still: Preset) -> None:
-    stack = MemberStack(prepare_members(generated, still)[0], averaging=0.9)
+    stack = MemberStack(prepare_members(generated, still, (0,))[0], averaging=0.9)
     name = next(iter(stack.parameters))
     expected = stack.parameters[name].detach().clone()
     for step in (0, 1, 500):
@@ -147,7 +164,7 @@ def test_the_average_follows_the_weights_with_its_decay(generated: Dataset, stil
 
 
 def test_without_averaging_the_average_is_the_weights(generated: Dataset, still: Preset) -> None:
-    stack = MemberStack(prepare_members(generated, still)[0], averaging=0.0)
+    stack = MemberStack(prepare_members(generated, still, (0,))[0], averaging=0.0)
     with torch.no_grad():
         for parameter in stack.parameters.values():
             parameter.add_(1.0)
@@ -159,7 +176,7 @@ def test_without_averaging_the_average_is_the_weights(generated: Dataset, still:
 def test_the_stack_does_not_share_memory_with_the_members(
     generated: Dataset, still: Preset
 ) -> None:
-    members, _ = prepare_members(generated, still)
+    members, _ = prepare_members(generated, still, (0,))
     before = deepcopy(members[0].state_dict())
     stack = MemberStack(members, 0.0)
     with torch.no_grad():
@@ -170,19 +187,19 @@ def test_the_stack_does_not_share_memory_with_the_members(
 
 
 def test_a_state_taken_over_continues_the_same(generated: Dataset, still: Preset) -> None:
-    members, staged = prepare_members(generated, still)
+    members, staged = prepare_members(generated, still, (0,))
     trained = MemberStack(fitted(members, staged, generated, still.training), 0.5)
     fresh = MemberStack(members, 0.5)
     fresh.load_state(deepcopy(trained.state()))
     batch = first_batch(staged, generated, still.training)
-    for name, value in trained.loss(batch).items():
-        assert torch.equal(fresh.loss(batch)[name], value)
+    for name, value in trained.loss([batch]).items():
+        assert torch.equal(fresh.loss([batch])[name], value)
 
 
 def test_predictions_are_the_mean_over_members(generated: Dataset, still: Preset) -> None:
     from cofinal.models.ensemble import Ensemble
 
-    members, staged = prepare_members(generated, still)
+    members, staged = prepare_members(generated, still, (0,))
     members = fitted(members, staged, generated, still.training)
     clips = generated.clips[:5]
     together = predict_scores(Ensemble(members).eval(), clips)

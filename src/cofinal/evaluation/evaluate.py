@@ -167,7 +167,8 @@ def best_epoch(training: Dataset, held_out: Dataset, preset: Preset) -> np.ndarr
     best = np.full(held_out.scores.shape, np.nan)
     highest = np.full(len(training.targets), -np.inf)
 
-    def look(model: Ensemble) -> None:
+    def look(models: list[Ensemble]) -> None:
+        [model] = models
         predicted = predict_scores(model, held_out.clips, model.first.edges_KG.device)
         for k, column in enumerate(predicted.T):
             value = srcc(column, held_out.scores[:, k])
@@ -175,5 +176,5 @@ def best_epoch(training: Dataset, held_out: Dataset, preset: Preset) -> np.ndarr
             if value > highest[k]:
                 highest[k], best[:, k] = value, column
 
-    look(train(training, preset, show_progress=False, after_epoch=look))
+    look([train(training, preset, show_progress=False, after_epoch=look)])
     return best

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from cofinal.data.features import write_values
+from cofinal.engines import side_by_side
 from cofinal.errors import CofinalError
 from cofinal.extraction.backbones.loading import Backbone, load_backbone
 from cofinal.extraction.decoding import decoder_version
@@ -19,10 +19,6 @@ from cofinal.extraction.recipe import ExtractionRecipe
 from cofinal.extraction.sources import find_videos
 from cofinal.extraction.timeline import declared_seconds
 from cofinal.version import __version__
-
-ENGINES = ("local", "ray")
-# Videos a worker gets from Ray before features.json is brought up to date.
-RAY_PORTION = 4
 
 
 @dataclass(frozen=True)
@@ -133,7 +129,8 @@ def extract_many(
         results = _one_by_one(job, todo, backbone, watcher)
     else:
         del backbone
-        results = _side_by_side(job, todo, workers, engine)
+        calls = [(job, id, path) for id, path in todo.items()]
+        results = side_by_side(_run_in_worker, calls, workers, engine)
     _collect(results, folder, todo, summary, watcher)
     return summary
 
@@ -174,42 +171,6 @@ def _one_by_one(
     for id, path in todo.items():
         on_clips = None if watcher is None else functools.partial(watcher.clips, id)
         yield id, job.run(id, path, backbone, on_clips)
-
-
-def _side_by_side(job: _Job, todo: dict[str, Path], workers: int, engine: str) -> Iterator[_Result]:
-    from joblib import Parallel, delayed
-
-    calls = [delayed(_run_in_worker)(job, id, path) for id, path in todo.items()]
-    with _engine(engine):
-        if engine == "local":
-            parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
-            yield from parallel(calls)
-            return
-        # Ray's back end gives its results only all together, so videos go to it in portions:
-        # a kill then loses the record of one portion at most.
-        portion = RAY_PORTION * workers
-        for start in range(0, len(calls), portion):
-            yield from Parallel(n_jobs=workers, batch_size=1)(calls[start : start + portion])
-
-
-@contextmanager
-def _engine(engine: str) -> Iterator[None]:
-    if engine not in ENGINES:
-        raise CofinalError(f"engine {engine!r} is unknown; use {' or '.join(ENGINES)}")
-    if engine == "local":
-        yield
-        return
-    try:
-        from ray.util.joblib import register_ray
-    except ImportError as error:
-        raise CofinalError(
-            "engine 'ray' needs Ray, which is not installed; run: pip install 'cofinal[cluster]'"
-        ) from error
-    from joblib import parallel_config
-
-    register_ray()
-    with parallel_config(backend="ray"):
-        yield
 
 
 @functools.lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from cofinal.config import TrainingSettings
 
@@ -22,6 +23,11 @@ class Batch:
     mask_BT: Tensor
     scores_BK: Tensor
     """Points."""
+
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Clips, mask and scores, as `training_loss` takes them."""
+        return self.clips_BTC, self.mask_BT, self.scores_BK
 
 
 @dataclass
@@ -110,6 +116,24 @@ def draw_batch(
         scale = 1 / (1 - settings.channel_dropout)
         clips_BTC = clips_BTC * (keep_B1C * scale).to(clips_BTC.device)
     return Batch(clips_BTC, mask_BT.to(clips_BTC.device), scores_BK)
+
+
+def side_by_side(batches: Sequence[Batch], copies: int) -> tuple[Tensor, ...]:
+    """S batches of the same size as three tensors (S * copies, ...), padded to one length."""
+    longest = max(batch.mask_BT.shape[1] for batch in batches)
+    parts = []
+    for batch in batches:
+        missing = longest - batch.mask_BT.shape[1]
+        parts.append(
+            (
+                F.pad(batch.clips_BTC, (0, 0, 0, missing)),
+                F.pad(batch.mask_BT, (0, missing)),
+                batch.scores_BK,
+            )
+        )
+    return tuple(
+        torch.stack(same).repeat_interleave(copies, 0) for same in zip(*parts, strict=True)
+    )
 
 
 def stretch(clips_BTC: Tensor, mask_BT: Tensor, partner_B: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import AssessmentModel, Task
 from cofinal.progress import track
-from cofinal.training.batches import PackedClips, draw_batch
+from cofinal.training.batches import Batch, PackedClips, draw_batch
 from cofinal.training.optim import build_optimizer, learning_rate
 from cofinal.training.runs import Run
 from cofinal.training.stack import MemberStack
@@ -31,24 +32,46 @@ MEMBER_STRIDE = 1_000
 EPOCH_STRIDE = 1_000_003
 
 
+# What is told after an epoch: the averaged model of each seed.
+AfterEpoch = Callable[[list[Ensemble]], None]
+
+
 def train(
     dataset: Dataset,
     preset: Preset,
     folder: str | Path | None = None,
     show_progress: bool = True,
-    after_epoch: Callable[[Ensemble], None] | None = None,
+    after_epoch: AfterEpoch | None = None,
 ) -> Ensemble:
-    """Trains a method on all performances of `dataset`.
+    """Trains a method on all performances of `dataset`; see `train_seeds`."""
+    seeds = (preset.training.seed,)
+    return train_seeds(dataset, preset, seeds, folder, show_progress, after_epoch)[0]
+
+
+def train_seeds(
+    dataset: Dataset,
+    preset: Preset,
+    seeds: Sequence[int],
+    folder: str | Path | None = None,
+    show_progress: bool = True,
+    after_epoch: AfterEpoch | None = None,
+) -> list[Ensemble]:
+    """Trains a method once for each seed, all seeds at once: one stack, one copy of the data.
+
+    Each seed has its own first weights, order of performances, views and mixed pairs, as if it
+    were trained alone; only the draws of dropout come from one generator.
 
     Args:
         dataset: the training performances.
-        preset: method, its settings, and how to train it.
+        preset: method, its settings, and how to train it; its own seed is replaced.
+        seeds: one or more.
         folder: run folder; a run found there continues, and a kill loses at most one epoch.
         show_progress: whether to show progress with time left on standard error.
-        after_epoch: called with the averaged model after every epoch but costs its time.
+        after_epoch: called with the averaged models after every epoch but costs its time.
 
     Returns:
-        The trained members, on the CPU, in evaluation mode.
+        The trained members of each seed, on the CPU, in evaluation mode. A method without
+        parameters knows no seeds: all are then the same model.
 
     Raises:
         CofinalError: too little data, or `folder` holds another run.
@@ -59,23 +82,32 @@ def train(
     if run:
         run.open(preset, dataset)
     with torch.random.fork_rng(devices=[]):
-        members, staged = prepare_members(dataset, preset)
-        if members[0].trains_by_gradient:
-            fit(members, staged, dataset, preset.training, run, show_progress, after_epoch)
-    return Ensemble(members).eval()
+        members, staged = prepare_members(dataset, preset, seeds)
+        if not members[0].trains_by_gradient:
+            return [Ensemble(members).eval()] * len(seeds)
+        fit(members, staged, dataset, preset.training, seeds, run, show_progress, after_epoch)
+    return ensembles(members, len(seeds))
 
 
-def prepare_members(dataset: Dataset, preset: Preset) -> tuple[list[AssessmentModel], list[Tensor]]:
+def ensembles(members: Sequence[AssessmentModel], count: int) -> list[Ensemble]:
+    """The members in `count` equal parts, each of which answers as one."""
+    size = len(members) // count
+    return [Ensemble(members[i * size : (i + 1) * size]).eval() for i in range(count)]
+
+
+def prepare_members(
+    dataset: Dataset, preset: Preset, seeds: Sequence[int]
+) -> tuple[list[AssessmentModel], list[Tensor]]:
     """Fresh members with everything learned that needs no gradients, and the staged clips.
 
-    What is learned without gradients is the same in all members, so it is learned once.
+    What is learned without gradients is the same in all members, so it is learned once. A method
+    without parameters has one member.
     """
     task = Task(dataset.channels, dataset.targets)
-    settings = preset.training
     clips = [torch.from_numpy(values).float() for values in dataset.clips]
     members: list[AssessmentModel] = []
-    for index in range(settings.members):
-        torch.manual_seed(settings.seed * MEMBER_STRIDE + index)
+    for seed, index in product(seeds, range(preset.training.members)):
+        torch.manual_seed(seed * MEMBER_STRIDE + index)
         model = build_model(preset, task)
         if not members:
             model.prepare(clips, dataset.scores)
@@ -93,9 +125,10 @@ def fit(
     staged: list[Tensor],
     dataset: Dataset,
     settings: TrainingSettings,
+    seeds: Sequence[int],
     run: Run | None,
     show_progress: bool,
-    after_epoch: Callable[[Ensemble], None] | None,
+    after_epoch: AfterEpoch | None,
 ) -> None:
     """Trains the parameters of all members at once and leaves the averaged weights in them."""
     device = choose_device(settings.device)
@@ -113,7 +146,7 @@ def fit(
     with track("training", settings.epochs, show_progress) as advance:
         for epoch in range(first_epoch, settings.epochs):
             started = time.monotonic()
-            losses = train_epoch(stack, optimizer, packed, scores_NK, settings, epoch)
+            losses = train_epoch(stack, optimizer, packed, scores_NK, settings, seeds, epoch)
             seconds = round(time.monotonic() - started, 3)
             metrics.append({"epoch": epoch + 1, "seconds": seconds, "loss": losses})
             if run:
@@ -121,7 +154,7 @@ def fit(
                 run.save(epoch + 1, state, metrics)
             if after_epoch:
                 stack.write_to(members)
-                after_epoch(Ensemble(members).eval())
+                after_epoch(ensembles(members, len(seeds)))
             advance(epoch + 1, f"loss {sum(losses.values()):.3f}")
     stack.write_to(members)
     for member in members:
@@ -134,28 +167,24 @@ def train_epoch(
     packed: PackedClips,
     scores_NK: Tensor,
     settings: TrainingSettings,
+    seeds: Sequence[int],
     epoch: int,
 ) -> dict[str, float]:
     """One pass over the performances; returns the mean of each loss term.
 
     All randomness follows from seed and epoch, so a continued run repeats an uninterrupted one.
     """
-    performances = len(packed.length_N)
-    batches = math.ceil(performances / settings.batch_size)
-    seed = settings.seed * EPOCH_STRIDE + epoch
-    generator = torch.Generator().manual_seed(seed)
-    torch.manual_seed(seed)
+    torch.manual_seed(seeds[0] * EPOCH_STRIDE + epoch)
+    batches = math.ceil(len(packed.length_N) / settings.batch_size)
     sums: dict[str, float] = {}
-    order_N = torch.randperm(performances, generator=generator)
-    for index, rows_B in enumerate(order_N.split(settings.batch_size)):
+    for index, drawn in enumerate(epoch_batches(packed, scores_NK, settings, seeds, epoch)):
         step = epoch * batches + index
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, batches * settings.epochs, settings)
-        batch = draw_batch(packed, scores_NK, rows_B, settings, generator)
         with torch.autocast(
             packed.clips_PC.device.type, torch.bfloat16, settings.precision == "bfloat16"
         ):
-            losses = stack.loss(batch)
+            losses = stack.loss(drawn)
         means = {name: float(value.detach().mean()) for name, value in losses.items()}
         if not math.isfinite(sum(means.values())):
             # Now, not after the epoch: weights that are no numbers have no place in a grade.
@@ -174,6 +203,27 @@ def train_epoch(
         for name, mean in means.items():
             sums[name] = sums.get(name, 0.0) + mean / batches
     return sums
+
+
+def epoch_batches(
+    packed: PackedClips,
+    scores_NK: Tensor,
+    settings: TrainingSettings,
+    seeds: Sequence[int],
+    epoch: int,
+) -> Iterator[list[Batch]]:
+    """The batches of one epoch, for each seed one in its own order and with its own views."""
+    generators = [torch.Generator().manual_seed(seed * EPOCH_STRIDE + epoch) for seed in seeds]
+    performances = len(packed.length_N)
+    orders = [
+        torch.randperm(performances, generator=generator).split(settings.batch_size)
+        for generator in generators
+    ]
+    for rows in zip(*orders, strict=True):
+        yield [
+            draw_batch(packed, scores_NK, rows_B, settings, generator)
+            for rows_B, generator in zip(rows, generators, strict=True)
+        ]
 
 
 def choose_device(name: str) -> torch.device:

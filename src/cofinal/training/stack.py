@@ -14,7 +14,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from cofinal.models.interface import AssessmentModel
-from cofinal.training.batches import Batch
+from cofinal.training.batches import Batch, side_by_side
 
 
 def first(stacked: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -44,25 +44,31 @@ class MemberStack:
         self.average = {k: v.detach().clone() for k, v in self.parameters.items()}
         self._skeleton = deepcopy(losses[0]).to("meta").train()
 
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Loss terms of every member on the same batch: name -> (M,)."""
+    def loss(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
+        """Loss terms of every member: name -> (M,).
+
+        Args:
+            batches: one that all members see, or S of them: members come in S equal parts, each
+                of which sees its own.
+        """
 
         def of_member(
-            parameters: dict[str, Tensor], buffers: dict[str, Tensor]
+            parameters: dict[str, Tensor], buffers: dict[str, Tensor], batch: tuple[Tensor, ...]
         ) -> dict[str, Tensor]:
-            arguments = (batch.clips_BTC, batch.mask_BT, batch.scores_BK)
-            terms: dict[str, Tensor] = functional_call(
-                self._skeleton, (parameters, buffers), arguments
-            )
+            terms: dict[str, Tensor] = functional_call(self._skeleton, (parameters, buffers), batch)
             return terms
 
-        if len(next(iter(self.parameters.values()))) == 1:
+        members = len(next(iter(self.parameters.values())))
+        if members == 1:
             # One model needs no vmap, whose batched products cost twice the time on a CPU.
-            alone = of_member(first(self.parameters), first(self.buffers))
+            alone = of_member(first(self.parameters), first(self.buffers), batches[0].tensors)
             return {name: value.unsqueeze(0) for name, value in alone.items()}
+        shared = len(batches) == 1
+        seen = batches[0].tensors if shared else side_by_side(batches, members // len(batches))
         # PyTorch's own attention layers have a batching rule for the plain kernel only.
         with sdpa_kernel(SDPBackend.MATH):
-            return vmap(of_member, randomness="different")(self.parameters, self.buffers)
+            apply = vmap(of_member, in_dims=(0, 0, None if shared else 0), randomness="different")
+            return apply(self.parameters, self.buffers, seen)
 
     @torch.no_grad()
     def clip_gradients(self, largest: float) -> None:
