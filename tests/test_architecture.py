@@ -22,6 +22,7 @@ LAYERS = [
     {"data"},
     {"training", "modelfiles", "checkpoints", "extraction"},
     {"evaluation"},
+    {"reports"},
     {"fitting", "scorer"},
     {"cli"},
 ]

@@ -39,8 +39,10 @@ def side_by_side(
     jobs = [delayed(function)(*call) for call in calls]
     with _engine(engine):
         if engine == "local":
-            parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
-            yield from parallel(jobs)
+            # Shared arrays may be written to, which torch asks for; the writes stay private.
+            yield from Parallel(
+                n_jobs=workers, return_as="generator_unordered", batch_size=1, mmap_mode="c"
+            )(jobs)
             return
         portion = RAY_PORTION * workers
         for start in range(0, len(jobs), portion):

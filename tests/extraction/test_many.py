@@ -16,12 +16,12 @@ import pytest
 from video_files import moving_square, numbered_frame, write_video
 
 from cofinal.cli.extract import Extract
+from cofinal.engines import ENGINES
 from cofinal.errors import CofinalError
 from cofinal.extraction import extractor
 from cofinal.extraction.backbones.loading import load_backbone
 from cofinal.extraction.cache import cache_folder
 from cofinal.extraction.extractor import extract, extract_like
-from cofinal.engines import ENGINES
 from cofinal.extraction.many import extract_many
 from cofinal.extraction.recipe import ExtractionRecipe
 from cofinal.extraction.sources import find_videos

@@ -5,6 +5,7 @@ No torch here: `cofinal --help` must not wait for it.
 
 from __future__ import annotations
 
+from cofinal.config.benchmark import BenchmarkSettings
 from cofinal.config.methods import (
     SETTINGS,
     CoFInAlSettings,
@@ -26,6 +27,7 @@ from cofinal.config.training import DataSource, ProtocolSettings, TrainingSettin
 
 __all__ = [
     "SETTINGS",
+    "BenchmarkSettings",
     "CoFInAlSettings",
     "DataSource",
     "GdltSettings",

@@ -112,6 +112,21 @@ def within_group_srcc(
 Measure = Callable[[np.ndarray, np.ndarray], float | None]
 
 
+def bootstrap_index(performances: int, samples: int, seed: int = 0) -> np.ndarray:
+    """Positions (S, N) of the performances in each bootstrap sample."""
+    return np.random.default_rng(seed).integers(performances, size=(samples, performances))
+
+
+def percentile_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float] | None:
+    """Bootstrap percentile interval of (S,) values; undefined ones take no part."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return None
+    tail = (1 - level) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)
+
+
 def srcc_interval(
     predicted: np.ndarray,
     score: np.ndarray,
@@ -135,10 +150,59 @@ def srcc_interval(
     score = _as_float(score)
     if any(srcc(row, score) is None for row in repeats):
         return None
-    index = np.random.default_rng(seed).integers(len(score), size=(samples, len(score)))
-    values = np.mean([srcc_rows(row[index], score[index]) for row in repeats], axis=0)
+    index = bootstrap_index(len(score), samples, seed)
     # Tiny samples may draw one performance only, whose correlation is undefined.
-    values = values[np.isfinite(values)]
-    tail = (1 - level) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), float(high)
+    return percentile_interval(
+        np.mean([srcc_rows(row[index], score[index]) for row in repeats], axis=0), level
+    )
+
+
+def error_interval(
+    error: np.ndarray, level: float = 0.95, samples: int = 2000, seed: int = 0
+) -> tuple[float, float] | None:
+    """Bootstrap percentile interval of a mean over performances, such as MAE and R-l2.
+
+    Args:
+        error: (N,), or (R, N) for repeats, of which the mean is taken: what each performance adds.
+        level: share of bootstrap samples inside.
+        samples: bootstrap samples.
+        seed: seed of the resampling.
+    """
+    each = np.atleast_2d(_as_float(error)).mean(0)
+    if not len(each):
+        return None
+    return percentile_interval(each[bootstrap_index(len(each), samples, seed)].mean(1), level)
+
+
+def within_group_interval(
+    predicted: np.ndarray,
+    score: np.ndarray,
+    groups: Sequence[str],
+    level: float = 0.95,
+    samples: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float] | None:
+    """Bootstrap percentile interval of `within_group_srcc`; each group keeps its size.
+
+    Args:
+        predicted: (N,), or (R, N) for repeats of which the mean is the statistic.
+        score: (N,).
+        groups: N group names.
+        level: share of bootstrap samples inside.
+        samples: bootstrap samples.
+        seed: seed of the resampling.
+    """
+    repeats, score, names = np.atleast_2d(_as_float(predicted)), _as_float(score), np.array(groups)
+    total, weight = np.zeros((len(repeats), samples)), np.zeros((len(repeats), samples))
+    for number, name in enumerate(np.unique(names[names != ""])):
+        member = np.flatnonzero(names == name)
+        if len(member) < FEWEST_IN_GROUP:
+            continue
+        index = member[bootstrap_index(len(member), samples, seed + number)]
+        for r, row in enumerate(repeats):
+            values = srcc_rows(row[index], score[index])
+            defined = np.isfinite(values)
+            total[r] += np.where(defined, values, 0.0) * len(member)
+            weight[r] += defined * len(member)
+    with np.errstate(invalid="ignore"):
+        return percentile_interval((total / weight).mean(0), level)

@@ -17,11 +17,13 @@ import numpy as np
 from cofinal.data.dataset import Dataset
 from cofinal.evaluation.metrics import (
     Measure,
+    error_interval,
     fisher_mean,
     mae,
     r_l2,
     srcc,
     srcc_interval,
+    within_group_interval,
     within_group_srcc,
 )
 from cofinal.storage import write_json, write_text
@@ -45,6 +47,10 @@ class Cell:
     """SRCC inside groups, averaged by size."""
     srcc_spread: float | None
     """Standard deviation of SRCC over repeats; None for one repeat."""
+    r_l2_interval: tuple[float, float] | None
+    """95 % bootstrap interval; the range of scores stays that of all performances."""
+    mae_interval: tuple[float, float] | None
+    within_interval: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -169,9 +175,13 @@ def measure_cell(
 
     per_repeat = [srcc(row, score_N) for row in predicted_RN]
     known = [value for value in per_repeat if value is not None]
-    within = None
+    within = within_interval = None
     if groups is not None:
         within = over_repeats(lambda p, s: within_group_srcc(p, s, groups))
+        if within is not None:
+            within_interval = within_group_interval(predicted_RN, score_N, groups)
+    error_RN = np.abs(predicted_RN - score_N)
+    scale = np.ptp(score_N)
     return Cell(
         target=target,
         category=category,
@@ -182,6 +192,9 @@ def measure_cell(
         mae=over_repeats(mae),
         within_srcc=within,
         srcc_spread=float(np.std(known, ddof=1)) if len(known) > 1 else None,
+        r_l2_interval=error_interval(100 * (error_RN / scale) ** 2) if scale else None,
+        mae_interval=error_interval(error_RN),
+        within_interval=within_interval,
     )
 
 

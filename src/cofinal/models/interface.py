@@ -60,6 +60,9 @@ class AssessmentModel(nn.Module):
 
     Settings: ClassVar[type]
     """Settings class of the method, from `cofinal.config`."""
+    stacks_well: ClassVar[bool] = True
+    """Whether several models train faster as one stack than one after the other; wide networks,
+    whose products fill a processor alone, do not."""
     edges_KG: Tensor
     """Edges in points: (K, G + 1); (K, 2), the range alone, where there are no grades."""
 

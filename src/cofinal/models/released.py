@@ -209,6 +209,7 @@ class Released(AssessmentModel):
     """Common part of both: one network a target, score range 0 to `score_unit` points."""
 
     network_class: Callable[[int, Any], ReleasedTrunk]
+    stacks_well = False
 
     def __init__(self, task: Task, settings: ReleasedSettings | GdltSettings) -> None:
         super().__init__(task, settings)

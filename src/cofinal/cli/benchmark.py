@@ -1,0 +1,92 @@
+"""`cofinal benchmark`: many methods, honest folds, differences with their uncertainty."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from cofinal.cli.settings import default_preset
+from cofinal.config import (
+    SETTINGS,
+    BenchmarkSettings,
+    DataSource,
+    load_preset,
+    method_preset,
+)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Measure and compare many methods on one data set.
+
+    Finished trainings are kept in the run folder: a killed benchmark continues, and another method
+    or protocol adds only its own.
+    """
+
+    source: tyro.conf.OmitArgPrefixes[DataSource]
+    """Where the performances come from."""
+    settings: tyro.conf.OmitArgPrefixes[BenchmarkSettings] = field(
+        default_factory=BenchmarkSettings
+    )
+    """What is compared, and how."""
+    out: Path = field(default=Path("runs/benchmark"), kw_only=True)
+    """Run folder; the result is `benchmark.json` and `benchmark.md` in it."""
+    workers: int = field(default=1, kw_only=True)
+    """Trainings at a time, each in a process of its own."""
+    engine: Literal["local", "ray"] = field(default="local", kw_only=True)
+    """"local" processes, or "ray": a Ray cluster, embedded or remote."""
+    json: bool = field(default=False, kw_only=True)
+    """Print the result as JSON."""
+
+    def run(self) -> int:
+        """Trains what is missing and writes the tables."""
+        from cofinal.data.dataset import load_dataset
+        from cofinal.evaluation.benchmark import run_benchmark
+        from cofinal.progress import track
+        from cofinal.reports import benchmark as report
+        from cofinal.training.runs import data_fingerprint
+
+        started = time.monotonic()
+        dataset = load_dataset(self.source)
+        entries = self.entries()
+        with track("benchmark", 1) as advance:
+            protocols = run_benchmark(
+                dataset,
+                entries,
+                self.settings,
+                self.out,
+                self.workers,
+                self.engine,
+                lambda done, total: advance(done / total, f"{done} of {total} cells"),
+            )
+        found = report.Benchmark(
+            command=shlex.join(["cofinal", *sys.argv[1:]]),
+            settings=self.settings,
+            data=data_fingerprint(dataset),
+            protocols=protocols,
+            seconds=time.monotonic() - started,
+            workers=self.workers,
+        )
+        found.save(self.out / "benchmark")
+        print(json.dumps(found.to_json(), indent=2) if self.json else found.markdown())
+        return 0
+
+    def entries(self) -> list[Any]:
+        """The methods that are meant, with their presets."""
+        from cofinal.evaluation.benchmark import Entry
+
+        base = load_preset(default_preset(self.source.dataset))
+        found = []
+        for name in self.settings.methods or tuple(SETTINGS):
+            if name.endswith(".toml"):
+                found.append(Entry(Path(name).stem, load_preset(name)))
+            else:
+                found.append(Entry(name, method_preset(name, base)))
+        return found

@@ -1,0 +1,43 @@
+"""Settings of a benchmark; the text under each field is its help text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cofinal.config.checks import check, check_values
+
+
+@dataclass(frozen=True)
+class BenchmarkSettings:
+    """What is compared, and how."""
+
+    methods: tuple[str, ...] = ()
+    """Methods by name, or TOML presets by path, whose file name is then the name in the table; all
+    methods if none are named."""
+    protocols: tuple[str, ...] = ()
+    """"kfold", "group:COLUMN", "final" (official split), "best-on-test" (optimistic). If none are
+    named: kfold, every usable group column, and the official split where there is one."""
+    folds: int = 5
+    """Number of folds."""
+    repeats: int = 1
+    """How often all folds are repeated with another partition."""
+    seeds: int = 3
+    """Seeds of each trained method on each fold: 0, 1, ... Closed-form methods need one."""
+    per_category: bool = False
+    """Train one model per category (apparatus) instead of one for all."""
+    within: str | None = None
+    """Group column of the within-group SRCC; event if the data has it."""
+    nested: bool = False
+    """Choose the settings of each method that has a search space by folds inside each training
+    part, instead of taking its preset's."""
+    candidates: int = 8
+    """Largest number of settings that --nested compares for a method."""
+    confidence: float = 0.9
+    """Confidence of the prediction intervals whose coverage is measured."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        check(self.folds >= 2, "folds", self.folds, "2 or more")
+        for name in ("repeats", "seeds", "candidates"):
+            check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        check(0 < self.confidence < 1, "confidence", self.confidence, "between 0 and 1")

@@ -1,0 +1,317 @@
+"""Many methods under many protocols: which ranks best, by how much, and is it real?
+
+Letters: R repeats and seeds, N performances, K targets, G grades.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from cofinal.config import BenchmarkSettings, Preset, ProtocolSettings
+from cofinal.data.dataset import Dataset
+from cofinal.engines import side_by_side
+from cofinal.errors import CofinalError
+from cofinal.evaluation.cells import (
+    CellResult,
+    Job,
+    SharedData,
+    cell_identity,
+    finished_cell,
+    run_job,
+)
+from cofinal.evaluation.compare import Comparison, compare
+from cofinal.evaluation.evaluate import category_parts, summarise
+from cofinal.evaluation.metrics import srcc
+from cofinal.evaluation.nested import Choice
+from cofinal.evaluation.protocols import Fold, group_values, make_folds
+from cofinal.evaluation.result import EvaluationResult
+from cofinal.grades import grade_of
+from cofinal.models import build_model, method_class
+from cofinal.models.interface import Task
+
+# Told how many cells are done, and how many there are in all.
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the benchmark: a method with its settings."""
+
+    label: str
+    preset: Preset
+    choice: Choice | None = None
+    """Candidates of a nested choice of settings."""
+
+
+@dataclass(frozen=True)
+class MethodResult:
+    """One method under one protocol."""
+
+    label: str
+    result: EvaluationResult
+    seeds: int
+    """Trainings on each fold."""
+    seconds: float
+    """Time of all its trainings and predictions, on one worker."""
+    chosen: dict[str, int]
+    """Settings that nested cross-validation chose -> in how many cells."""
+    grade_chances: list[tuple[np.ndarray, np.ndarray]] = field(repr=False)
+    """For each target predicted probabilities (n, G) and true grades (n,); empty without grades."""
+
+
+@dataclass(frozen=True)
+class ProtocolResult:
+    """All methods under one protocol."""
+
+    name: str
+    protocol: ProtocolSettings
+    methods: dict[str, MethodResult]
+    baseline: dict[str, str]
+    """Target -> the best of the methods that learn without gradients."""
+    comparisons: dict[str, list[Comparison]]
+    """Target -> each method against the best baseline."""
+
+
+def plan_protocols(
+    dataset: Dataset, settings: BenchmarkSettings
+) -> dict[str, tuple[ProtocolSettings, list[tuple[str, Fold]]]]:
+    """Name -> protocol with the folds of all repeats and parts, as positions in `dataset`.
+
+    Raises:
+        CofinalError: a protocol that is unknown or does not fit the data.
+    """
+    plan = {}
+    for name in settings.protocols or usable_protocols(dataset):
+        protocol = read_protocol(name, settings)
+        folds = [
+            (part, replace(fold, train=index[fold.train], held_out=index[fold.held_out]))
+            for part, index in category_parts(dataset, settings.per_category).items()
+            for repeat in range(1 if official(protocol) else settings.repeats)
+            for fold in make_folds(dataset.subset(index), protocol, repeat)
+        ]
+        plan[name] = (protocol, folds)
+    return plan
+
+
+def official(protocol: ProtocolSettings) -> bool:
+    """Whether a protocol uses the official split."""
+    return protocol.protocol in ("final", "best-on-test")
+
+
+def read_protocol(name: str, settings: BenchmarkSettings) -> ProtocolSettings:
+    """The protocol that a name such as "group:event" means."""
+    kind, _, group = name.partition(":")
+    known = ("kfold", "group", "final", "best-on-test")
+    if kind not in known or (kind == "group") != bool(group):
+        raise CofinalError(
+            f"protocol {name!r} is unknown; choose from kfold, group:COLUMN, final, best-on-test"
+        )
+    return ProtocolSettings(
+        kind,  # type: ignore[arg-type]
+        folds=settings.folds,
+        group=group or None,
+        per_category=settings.per_category,
+        within=settings.within,
+    )
+
+
+def usable_protocols(dataset: Dataset) -> tuple[str, ...]:
+    """Random folds, folds by every group column that keeps something together, official split."""
+    names = ["kfold"]
+    for column in dataset.groups:
+        try:
+            group_values(dataset, column, "--group")
+        except CofinalError:
+            continue
+        if len(set(dataset.groups[column])) > 1:
+            names.append(f"group:{column}")
+    if {"train", "test"} <= set(dataset.splits):
+        names.append("final")
+    return tuple(names)
+
+
+def plan_jobs(
+    dataset: Dataset, entries: Sequence[Entry], settings: BenchmarkSettings
+) -> dict[tuple[str, str], list[Job]]:
+    """(protocol name, label) -> the trainings it takes."""
+    jobs: dict[tuple[str, str], list[Job]] = {}
+    for name, (protocol, folds) in plan_protocols(dataset, settings).items():
+        for entry in entries:
+            groups = seed_groups(entry.preset, settings.seeds)
+            jobs[name, entry.label] = [
+                _job(dataset, entry, protocol, part, fold, seeds)
+                for part, fold in folds
+                for seeds in groups
+            ]
+    return jobs
+
+
+def _job(
+    dataset: Dataset,
+    entry: Entry,
+    protocol: ProtocolSettings,
+    part: str,
+    fold: Fold,
+    seeds: tuple[int, ...],
+) -> Job:
+    def identity(seed: int) -> str:
+        training = replace(entry.preset.training, seed=seed)
+        preset = replace(entry.preset, training=training)
+        return cell_identity(dataset, preset, protocol.protocol, fold, entry.choice)
+
+    identities = tuple(identity(seed) for seed in seeds)
+    preset = replace(entry.preset, training=replace(entry.preset.training, seed=seeds[0]))
+    return Job(entry.label, preset, protocol, part, fold, seeds, identities, entry.choice)
+
+
+def seed_groups(preset: Preset, seeds: int) -> list[tuple[int, ...]]:
+    """Seeds that are trained at once: all, each alone, or the only one of a closed-form method."""
+    if not is_trained(preset):
+        return [(0,)]
+    if method_class(preset.method).stacks_well:
+        return [tuple(range(seeds))]
+    return [(seed,) for seed in range(seeds)]
+
+
+def is_trained(preset: Preset) -> bool:
+    """Whether a method has parameters that are trained by gradients; the others are baselines."""
+    return build_model(preset, Task(8, ("score",))).trains_by_gradient
+
+
+def run_benchmark(
+    dataset: Dataset,
+    entries: Sequence[Entry],
+    settings: BenchmarkSettings,
+    folder: Path,
+    workers: int = 1,
+    engine: str = "local",
+    report: Report | None = None,
+) -> list[ProtocolResult]:
+    """Trains what is missing, then measures and compares everything.
+
+    Args:
+        dataset: all performances.
+        entries: the methods; labels differ.
+        settings: protocols, folds, repeats, seeds.
+        folder: where finished cells are kept, so that a killed benchmark continues, and another
+            method adds only its own cells.
+        workers: processes at a time.
+        engine: "local" or "ray".
+        report: told of progress in cells.
+
+    Raises:
+        CofinalError: a method or protocol that is unknown or does not fit the data.
+    """
+    jobs = plan_jobs(dataset, entries, settings)
+    everything = [job for several in jobs.values() for job in several]
+    total = sum(len(job.seeds) for job in everything)
+    missing = [
+        job.only(seeds)
+        for job in everything
+        if (seeds := [s for s in job.seeds if finished_cell(job, folder, s) is None])
+    ]
+    done = total - sum(len(job.seeds) for job in missing)
+    if report:
+        report(done, total)
+    if missing:
+        shared = SharedData.of(dataset)
+        # With several workers, more threads than processors would wait for each other.
+        threads = 1 if workers > 1 else 0
+        calls = [(shared, job, folder, threads) for job in missing]
+        for count in side_by_side(run_job, calls, workers, engine):
+            done += count
+            if report:
+                report(done, total)
+    names = list(dict.fromkeys(name for name, _ in jobs))
+    return [protocol_result(name, dataset, entries, jobs, folder) for name in names]
+
+
+def protocol_result(
+    name: str,
+    dataset: Dataset,
+    entries: Sequence[Entry],
+    jobs: Mapping[tuple[str, str], list[Job]],
+    folder: Path,
+) -> ProtocolResult:
+    """Reads the finished cells of a protocol, measures and compares."""
+    methods = {
+        entry.label: method_result(entry, dataset, jobs[name, entry.label], folder)
+        for entry in entries
+    }
+    closed_form = [entry.label for entry in entries if not is_trained(entry.preset)]
+    baseline, comparisons = {}, {}
+    for k, target in enumerate(dataset.targets):
+        found = {
+            label: method.result.predictions[:, :, k]
+            for label, method in methods.items()
+            if np.isfinite(method.result.predictions[:, :, k]).any()
+        }
+        judged = np.isfinite(next(iter(found.values()))[0])
+        found = {label: values[:, judged] for label, values in found.items()}
+        scores = dataset.scores[judged, k]
+        best = best_label({label: found[label] for label in closed_form}, scores)
+        if best and name != "best-on-test":
+            baseline[target] = best
+            comparisons[target] = compare(found, scores, best)
+    protocol = jobs[name, entries[0].label][0].protocol
+    return ProtocolResult(name, protocol, methods, baseline, comparisons)
+
+
+def best_label(predicted: Mapping[str, np.ndarray], scores: np.ndarray) -> str | None:
+    """The label with the highest SRCC, or None where no SRCC is defined."""
+    ranks = {label: srcc(values[0], scores) for label, values in predicted.items()}
+    defined = {label: value for label, value in ranks.items() if value is not None}
+    return max(defined, key=lambda label: defined[label]) if defined else None
+
+
+def method_result(
+    entry: Entry, dataset: Dataset, jobs: Sequence[Job], folder: Path
+) -> MethodResult:
+    """Puts the cells of a method under a protocol together and measures them."""
+    position = {identifier: i for i, identifier in enumerate(dataset.ids)}
+    seeds = sorted({seed for job in jobs for seed in job.seeds})
+    repeats = sorted({job.fold.name.split("-")[0] for job in jobs})
+    predictions = np.full((len(repeats) * len(seeds), *dataset.scores.shape), np.nan)
+    cells: list[CellResult] = []
+    for job in jobs:
+        for seed in job.seeds:
+            cell = finished_cell(job, folder, seed)
+            assert cell is not None, "every cell was just trained"
+            row = repeats.index(job.fold.name.split("-")[0]) * len(seeds) + seeds.index(seed)
+            predictions[row, [position[identifier] for identifier in cell.ids]] = cell.predictions
+            cells.append(cell)
+    seconds = round(sum(cell.seconds for cell in cells), 1)
+    chosen = [str(cell.chosen) for cell in cells if cell.chosen]
+    return MethodResult(
+        label=entry.label,
+        result=summarise(
+            dataset, predictions, entry.preset, jobs[0].protocol, {"seconds": seconds}
+        ),
+        seeds=len(seeds),
+        seconds=seconds,
+        chosen={text: chosen.count(text) for text in dict.fromkeys(chosen)},
+        grade_chances=grade_chances(dataset, cells, position),
+    )
+
+
+def grade_chances(
+    dataset: Dataset, cells: Sequence[CellResult], position: Mapping[str, int]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each target the probabilities (n, G) of all cells and the true grades (n,) from 0."""
+    with_grades = [cell for cell in cells if cell.grade_probabilities is not None]
+    if not with_grades:
+        return []
+    found = []
+    for k in range(len(dataset.targets)):
+        chances, grades = [], []
+        for cell in with_grades:
+            assert cell.grade_probabilities is not None and cell.grade_edges is not None
+            scores = dataset.scores[[position[identifier] for identifier in cell.ids], k]
+            chances.append(cell.grade_probabilities[:, k])
+            grades.append(grade_of(scores, cell.grade_edges[k]))
+        found.append((np.concatenate(chances), np.concatenate(grades)))
+    return found

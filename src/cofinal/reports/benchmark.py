@@ -1,0 +1,228 @@
+"""A benchmark as files: JSON with everything needed to repeat it, and a Markdown table."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from cofinal.config import BenchmarkSettings
+from cofinal.evaluation.benchmark import MethodResult, ProtocolResult
+from cofinal.evaluation.compare import Comparison
+from cofinal.evaluation.result import Cell
+from cofinal.storage import write_json, write_text
+
+LIBRARIES = ("cofinal", "torch", "numpy", "scipy", "scikit-learn", "joblib")
+TITLES = {
+    "kfold": "Random folds",
+    "final": "Official split",
+    "best-on-test": "Best epoch on the test split (OPTIMISTIC)",
+}
+
+
+@dataclass(frozen=True)
+class Published:
+    """A number from a paper, measured by another protocol."""
+
+    method: str
+    source: str
+    srcc: dict[str, float]
+    """Target -> SRCC."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Everything that a benchmark found."""
+
+    command: str
+    settings: BenchmarkSettings
+    data: dict[str, Any]
+    protocols: list[ProtocolResult]
+    seconds: float
+    """Wall time of this run; cells from earlier runs cost nothing."""
+    workers: int
+    published: Sequence[Published] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        return {
+            "command": self.command,
+            "settings": asdict(self.settings),
+            "data": self.data,
+            "versions": library_versions(),
+            "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+            "workers": self.workers,
+            "seconds": round(self.seconds, 1),
+            "worker_seconds": round(sum(_seconds(p) for p in self.protocols), 1),
+            "protocols": [protocol_json(entry) for entry in self.protocols],
+            "published": [asdict(entry) for entry in self.published],
+        }
+
+    def markdown(self) -> str:
+        """The tables, a section for each protocol."""
+        lines = [f"# Benchmark: {self.data['name']}", "", *self._head(), ""]
+        for protocol in self.protocols:
+            lines += protocol_section(protocol)
+        if self.published:
+            lines += published_section(self.published)
+        return "\n".join(lines) + "\n"
+
+    def save(self, path: Path) -> None:
+        """Writes `path`.json and `path`.md."""
+        write_json(path.with_suffix(".json"), self.to_json())
+        write_text(path.with_suffix(".md"), self.markdown())
+
+    def _head(self) -> list[str]:
+        versions = ", ".join(f"{name} {v}" for name, v in library_versions().items())
+        hours = sum(_seconds(p) for p in self.protocols) / 3600
+        return [
+            f"`{self.command}`",
+            "",
+            f"{self.data['performances']} performances; {self.settings.folds} folds, "
+            f"{self.settings.repeats} partition(s), {self.settings.seeds} seeds for trained "
+            f"methods. All cells took {hours:.2f} hours of one worker's time. {versions}.",
+            "",
+            "SRCC over all held-out performances together, with its 95 % bootstrap interval and the "
+            "standard deviation over seeds; within: SRCC inside each group, averaged by size; R-l2 "
+            "x 100; MAE in points. Difference: SRCC minus that of the best baseline (a method that "
+            "learns without gradients), paired bootstrap, p by Holm for all methods of the table.",
+        ]
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what a number depends on."""
+    found = {"python": sys.version.split()[0]}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # a source tree that is on the path but not installed
+            continue
+    return found
+
+
+def _seconds(protocol: ProtocolResult) -> float:
+    return sum(method.seconds for method in protocol.methods.values())
+
+
+def protocol_json(protocol: ProtocolResult) -> dict[str, Any]:
+    """One protocol as plain values; predictions are the mean over repeats and seeds."""
+    return {
+        "name": protocol.name,
+        "optimistic": protocol.name == "best-on-test",
+        "baseline": protocol.baseline,
+        "methods": {
+            label: {
+                **method.result.to_json(),
+                "seeds": method.seeds,
+                "chosen": method.chosen,
+            }
+            for label, method in protocol.methods.items()
+        },
+        "comparisons": {
+            target: [asdict(entry) for entry in entries]
+            for target, entries in protocol.comparisons.items()
+        },
+    }
+
+
+def protocol_section(protocol: ProtocolResult) -> list[str]:
+    """The Markdown tables of one protocol, one a target and category."""
+    lines = [f"## {title(protocol.name)}", ""]
+    first = next(iter(protocol.methods.values())).result
+    for row, cell in enumerate(first.cells):
+        heading = cell.target if cell.category is None else f"{cell.target}, {cell.category}"
+        lines += [f"### {heading} ({cell.performances} performances)", ""]
+        lines += ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
+        compared = {c.label: c for c in protocol.comparisons.get(cell.target, [])}
+        for label, method in protocol.methods.items():
+            cells = cell_texts(method.result.cells[row])
+            versus = compared.get(label) if cell.category is None else None
+            is_baseline = protocol.baseline.get(cell.target) == label
+            cells += difference_texts(versus, is_baseline)
+            lines.append("| " + " | ".join([label, *cells, training_text(method)]) + " |")
+        lines.append("")
+    return lines
+
+
+COLUMNS = (
+    "method",
+    "SRCC",
+    "over seeds",
+    "within",
+    "R-l2",
+    "MAE",
+    "difference",
+    "p (Holm)",
+    "s per training",
+)
+
+
+def title(name: str) -> str:
+    """What a protocol is called in a heading."""
+    if name.startswith("group:"):
+        return f"No {name.removeprefix('group:')} in two folds"
+    return TITLES[name]
+
+
+def cell_texts(cell: Cell) -> list[str]:
+    """Measures of a cell, as the columns from SRCC to MAE."""
+    spread = "-" if cell.srcc_spread is None else f"±{cell.srcc_spread:.3f}"
+    return [
+        with_interval(cell.srcc, cell.srcc_interval, 3),
+        spread,
+        with_interval(cell.within_srcc, cell.within_interval, 3),
+        with_interval(cell.r_l2, cell.r_l2_interval, 2),
+        with_interval(cell.mae, cell.mae_interval, 2),
+    ]
+
+
+def with_interval(value: float | None, interval: tuple[float, float] | None, digits: int) -> str:
+    """A number with its interval, or a dash."""
+    if value is None:
+        return "-"
+    if interval is None:
+        return f"{value:.{digits}f}"
+    return f"{value:.{digits}f} ({interval[0]:.{digits}f} to {interval[1]:.{digits}f})"
+
+
+def difference_texts(versus: Comparison | None, is_baseline: bool) -> list[str]:
+    """The columns of the comparison with the best baseline."""
+    if is_baseline:
+        return ["best baseline", ""]
+    if versus is None:
+        return ["-", "-"]
+    low, high = versus.interval
+    return [f"{versus.difference:+.3f} ({low:+.3f} to {high:+.3f})", f"{versus.p_holm:.3f}"]
+
+
+def training_text(method: MethodResult) -> str:
+    """Seconds of one training with its predictions."""
+    trainings = method.seeds * max(1, _folds(method))
+    return f"{method.seconds / trainings:.1f}"
+
+
+def _folds(method: MethodResult) -> int:
+    protocol = method.result.protocol
+    return 1 if protocol["protocol"] in ("final", "best-on-test") else int(protocol["folds"])
+
+
+def published_section(published: Sequence[Published]) -> Iterator[str] | list[str]:
+    """Numbers from papers, which nothing above can be compared with directly."""
+    targets = list(dict.fromkeys(target for entry in published for target in entry.srcc))
+    lines = [
+        "## Published, other protocol",
+        "",
+        "SRCC on the official test split, best epoch on that split unless said otherwise.",
+        "",
+        "| method | " + " | ".join(targets) + " | source |",
+        "|" + " --- |" * (len(targets) + 2),
+    ]
+    for entry in published:
+        ranks = [f"{entry.srcc[t]:.3f}" if t in entry.srcc else "-" for t in targets]
+        lines.append("| " + " | ".join([entry.method, *ranks, entry.source]) + " |")
+    return [*lines, ""]
