@@ -20,6 +20,7 @@ from cofinal.config import (
     load_preset,
     method_preset,
 )
+from cofinal.errors import CofinalError
 
 
 @dataclass(frozen=True)
@@ -89,4 +90,8 @@ class Benchmark:
                 found.append(Entry(Path(name).stem, load_preset(name)))
             else:
                 found.append(Entry(name, method_preset(name, base)))
+        labels = [entry.label for entry in found]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise CofinalError(f"method {label!r} is named twice; rename one of the presets")
         return found

@@ -206,6 +206,8 @@ def run_benchmark(
     Raises:
         CofinalError: a method or protocol that is unknown or does not fit the data.
     """
+    if workers < 1:
+        raise CofinalError(f"workers is {workers}; expected 1 or more")
     jobs = plan_jobs(dataset, entries, settings)
     everything = [job for several in jobs.values() for job in several]
     total = sum(len(job.seeds) for job in everything)

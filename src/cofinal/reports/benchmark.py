@@ -87,7 +87,7 @@ class Benchmark:
             f"{self.settings.repeats} partition(s), {self.settings.seeds} seeds for trained "
             f"methods. All cells took {hours:.2f} hours of one worker's time. {versions}.",
             "",
-            "SRCC over all held-out performances together, with its 95 % bootstrap interval and the "
+            "SRCC over all held-out performances together, its 95 % bootstrap interval and the "
             "standard deviation over seeds; within: SRCC inside each group, averaged by size; R-l2 "
             "x 100; MAE in points. Difference: SRCC minus that of the best baseline (a method that "
             "learns without gradients), paired bootstrap, p by Holm for all methods of the table.",
