@@ -162,7 +162,7 @@ def test_processes_find_the_same_as_one(
     settings = replace(SETTINGS, protocols=("group:event",))
     alone = run_benchmark(generated, [RIDGE, trained], settings, run_folder / "alone")
     if engine == "ray":
-        ray = pytest.importorskip("ray")
+        ray = pytest.importorskip("ray", reason="Ray does not support this version of Python")
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         several = run_benchmark(

@@ -43,6 +43,8 @@ class Benchmark:
     """Trainings at a time, each in a process of its own."""
     engine: Literal["local", "ray"] = field(default="local", kw_only=True)
     """"local" processes, or "ray": a Ray cluster, embedded or remote."""
+    figures: bool = field(default=False, kw_only=True)
+    """Draw figures beside the tables; needs the extra `report`."""
     json: bool = field(default=False, kw_only=True)
     """Print the result as JSON."""
 

@@ -42,6 +42,16 @@ class LabelLayout:
 
 
 @dataclass(frozen=True)
+class Published:
+    """What a paper reports, measured by its own protocol."""
+
+    method: str
+    source: str
+    srcc: dict[str, float]
+    """Target -> SRCC."""
+
+
+@dataclass(frozen=True)
 class Card:
     """One data set."""
 
@@ -57,6 +67,8 @@ class Card:
     """Optional CSV with an `id` column and the group columns."""
     group_columns: tuple[str, ...] = ()
     preset: str | None = None
+    published: tuple[Published, ...] = ()
+    """On the official split, best epoch on the test part unless the source says otherwise."""
     citation: str = ""
     licence: str = ""
 
@@ -96,6 +108,7 @@ def load_card(name: str) -> Card:
         group_file=groups.get("file"),
         group_columns=tuple(groups.get("columns", ())),
         preset=values["preset"],
+        published=tuple(Published(**entry) for entry in values.get("published", ())),
         citation=values["citation"],
         licence=values["licence"],
     )

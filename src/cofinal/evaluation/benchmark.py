@@ -61,6 +61,8 @@ class MethodResult:
     """Settings that nested cross-validation chose -> in how many cells."""
     grade_chances: list[tuple[np.ndarray, np.ndarray]] = field(repr=False)
     """For each target predicted probabilities (n, G) and true grades (n,); empty without grades."""
+    grade_edges: np.ndarray | None = field(repr=False)
+    """(K, G + 1) points, the mean over cells."""
 
 
 @dataclass(frozen=True)
@@ -287,6 +289,7 @@ def method_result(
             predictions[row, [position[identifier] for identifier in cell.ids]] = cell.predictions
             cells.append(cell)
     seconds = round(sum(cell.seconds for cell in cells), 1)
+    edges = [cell.grade_edges for cell in cells if cell.grade_edges is not None]
     chosen = [str(cell.chosen) for cell in cells if cell.chosen]
     return MethodResult(
         label=entry.label,
@@ -297,6 +300,7 @@ def method_result(
         seconds=seconds,
         chosen={text: chosen.count(text) for text in dict.fromkeys(chosen)},
         grade_chances=grade_chances(dataset, cells, position),
+        grade_edges=np.mean(edges, axis=0) if edges else None,
     )
 
 

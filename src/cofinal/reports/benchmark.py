@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from cofinal.config import BenchmarkSettings
+from cofinal.data.cards import Published
 from cofinal.evaluation.benchmark import MethodResult, ProtocolResult
 from cofinal.evaluation.compare import Comparison
 from cofinal.evaluation.result import Cell
@@ -23,16 +24,6 @@ TITLES = {
     "final": "Official split",
     "best-on-test": "Best epoch on the test split (OPTIMISTIC)",
 }
-
-
-@dataclass(frozen=True)
-class Published:
-    """A number from a paper, measured by another protocol."""
-
-    method: str
-    source: str
-    srcc: dict[str, float]
-    """Target -> SRCC."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +202,7 @@ def _folds(method: MethodResult) -> int:
     return 1 if protocol["protocol"] in ("final", "best-on-test") else int(protocol["folds"])
 
 
-def published_section(published: Sequence[Published]) -> Iterator[str] | list[str]:
+def published_section(published: Sequence[Published]) -> list[str]:
     """Numbers from papers, which nothing above can be compared with directly."""
     targets = list(dict.fromkeys(target for entry in published for target in entry.srcc))
     lines = [
