@@ -1,6 +1,8 @@
 """Every loss, one function with its equation.
 
-Letters: B videos, G grades, S sub-grades, K targets, D model width, E embedding width, Q queries.
+Letters: B videos, G grades, S sub-grades, K targets, D model width, E embedding width, Q queries,
+L score bins,
+R attention rows, P attended parts.
 """
 
 from __future__ import annotations
@@ -24,6 +26,18 @@ def grade_cross_entropy(probabilities: Tensor, target: Tensor) -> Tensor:
         target: (B, K, G) true membership, summing to one.
     """
     return -(target * (probabilities + TINY).log()).sum(-1).mean()
+
+
+def distribution_divergence(log_predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean of the Kullback-Leibler divergence sum_l t_l (log t_l - log p_l).
+
+    Paper: Tang et al., CVPR 2020 (uncertainty-aware score distribution learning).
+
+    Args:
+        log_predicted: (B, K, L) logarithms of the predicted distribution over score bins.
+        target: (B, K, L) distributions, each summing to one.
+    """
+    return (torch.special.xlogy(target, target) - target * log_predicted).sum(-1).mean()
 
 
 def dot_regression(direction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -63,6 +77,16 @@ def prototype_separation(features_BKGD: Tensor, margin: float = 0.5) -> Tensor:
     same_GG = torch.eye(grades, device=features_BKGD.device, dtype=torch.bool)
     nearest_BKG = distance_BKGG.masked_fill(same_GG, torch.inf).amin(-1)
     return F.relu(own_BKG - nearest_BKG + margin).mean()
+
+
+def row_separation(attention_BRP: Tensor) -> Tensor:
+    """Keeps rows of attention apart and sharp: mean over videos of |A A' - I|^2 (Frobenius).
+
+    Paper: Lin et al., ICLR 2017 (structured self-attentive embedding), as Xu et al. use it.
+    """
+    likeness_BRR = attention_BRP @ attention_BRP.transpose(1, 2)
+    same_RR = torch.eye(likeness_BRR.shape[-1], device=likeness_BRR.device)
+    return (likeness_BRR - same_RR).square().sum((1, 2)).mean()
 
 
 def hardest_triplet(features_BQD: Tensor, margin: float = 1.0) -> Tensor:

@@ -108,6 +108,80 @@ class RidgeSettings:
 
 
 @dataclass(frozen=True)
+class RidgeSegmentsSettings(RidgeSettings):
+    """Settings of `ridge-segments`; its strength is chosen by leave-one-out error."""
+
+    segments: int = 4
+    """Equal parts of a performance, each with an average of its own."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        check(self.segments >= 1, "segments", self.segments, "1 or more")
+
+
+@dataclass(frozen=True)
+class SvrSettings:
+    """Settings of `svr`; the defaults did well on folds without a common event of Fis-V."""
+
+    cost: float = 30.0
+    """Price of an error beyond the tolerance (C); the larger, the closer the fit."""
+    epsilon: float = 0.3
+    """Tolerance within which errors cost nothing, in standard deviations of the scores."""
+    gamma: float = 0.1
+    """Narrowness of the Gaussian kernel, times 1 / channels; 1 is scikit-learn's "scale"."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        check(self.cost > 0, "cost", self.cost, "more than 0")
+        check(self.epsilon >= 0, "epsilon", self.epsilon, "0 or more")
+        check(self.gamma > 0, "gamma", self.gamma, "more than 0")
+
+
+@dataclass(frozen=True)
+class UsdlSettings:
+    """Settings of `usdl`."""
+
+    bins: int = 101
+    """Score bins, evenly spaced over the range of the training scores with a margin."""
+    spread: float = 0.05
+    """Standard deviation of the target distribution, as a share of that range."""
+    width: int = 256
+    """Width of the first hidden layer; the second is half as wide."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        check(self.bins >= 2, "bins", self.bins, "2 or more")
+        check(self.spread > 0, "spread", self.spread, "more than 0")
+        check(self.width >= 2, "width", self.width, "2 or more")
+
+
+@dataclass(frozen=True)
+class MsLstmSettings:
+    """Settings of `ms-lstm`."""
+
+    principal_components: int = 256
+    """Leading directions of the clip features that the network sees."""
+    parts: int = 64
+    """Equal parts in which a performance is averaged before anything reads it."""
+    rows: int = 16
+    """Rows of self-attention, each a moment that the self-attentive LSTM reads."""
+    width: int = 64
+    """Width of every LSTM state and of the hidden layer."""
+    dropout: float = 0.5
+    """Dropout before and inside the hidden layer."""
+    row_weight: float = 0.01
+    """Weight of the term that keeps rows of attention apart."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        for name in ("principal_components", "rows", "width"):
+            check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        check(self.parts >= 8, "parts", self.parts, "8 or more, which the coarsest scale needs")
+        check(0 <= self.dropout < 1, "dropout", self.dropout, "0 up to but not including 1")
+        check(self.row_weight >= 0, "row_weight", self.row_weight, "0 or more")
+
+
+@dataclass(frozen=True)
 class MeanSettings:
     """`mean` has no settings."""
 
@@ -117,6 +191,10 @@ SETTINGS: dict[str, type] = {
     "cofinal-released": ReleasedSettings,
     "gdlt": GdltSettings,
     "ridge": RidgeSettings,
+    "ridge-segments": RidgeSegmentsSettings,
+    "svr": SvrSettings,
+    "usdl": UsdlSettings,
+    "ms-lstm": MsLstmSettings,
     "mean": MeanSettings,
 }
 

@@ -31,3 +31,20 @@ def soft_segments(clips_BTC: Tensor, mask_BT: Tensor, segments: int) -> Tensor:
     distance_BPT = (place_BT[:, None, :] - centres_P[None, :, None]) * segments
     logits_BPT = (-0.5 * distance_BPT.square()).masked_fill(~mask_BT[:, None, :], -torch.inf)
     return torch.einsum("bpt,btc->bpc", logits_BPT.softmax(-1).to(clips_BTC.dtype), clips_BTC)
+
+
+def equal_segments(clips_BTC: Tensor, mask_BT: Tensor, segments: int) -> Tensor:
+    """Means over `segments` equally long parts of each performance, without overlap.
+
+    A clip on the border of two parts counts in each with the share of it that lies there, so that
+    any number of clips, even one, fills every part, and the mean of the parts is the time average.
+
+    Returns:
+        (B, P, C).
+    """
+    length_B11 = mask_BT.sum(1)[:, None, None] / segments
+    start_T = torch.arange(mask_BT.shape[1], device=mask_BT.device)
+    from_BP1 = torch.arange(segments, device=mask_BT.device)[None, :, None] * length_B11
+    overlap_BPT = (start_T + 1).minimum(from_BP1 + length_B11) - start_T.maximum(from_BP1)
+    weight_BPT = (overlap_BPT.clamp(min=0) / length_B11).to(clips_BTC.dtype)
+    return torch.einsum("bpt,btc->bpc", weight_BPT, clips_BTC)

@@ -13,6 +13,10 @@ METHODS: dict[str, tuple[str, str]] = {
     "cofinal-released": ("released", "ReleasedCoFInAl"),
     "gdlt": ("released", "Gdlt"),
     "ridge": ("ridge", "Ridge"),
+    "ridge-segments": ("ridge_segments", "RidgeSegments"),
+    "svr": ("svr", "Svr"),
+    "usdl": ("usdl", "Usdl"),
+    "ms-lstm": ("ms_lstm", "MsLstm"),
     "mean": ("mean", "Mean"),
 }
 

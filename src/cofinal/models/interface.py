@@ -4,12 +4,13 @@ A method is a torch module. Whatever it learns without gradients (score range, g
 closed-form read-outs) it learns in `prepare`; whatever it learns by gradients are its parameters,
 trained on `training_loss`. Closed-form methods simply have no parameters.
 
-Letters: B videos, T clips, C backbone channels, G grades, K targets, N performances.
+Letters: B videos, T clips, C backbone channels, G grades, K targets, N performances,
+F features of a whole performance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from cofinal.errors import CofinalError
-from cofinal.grades import to_score
+from cofinal.grades import grade_edges, to_score
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,11 @@ class AssessmentModel(nn.Module):
         """
         raise NotImplementedError
 
+    def learn_range(self, scores_NK: np.ndarray) -> None:
+        """Sets the score range of a method without grades from training scores in points."""
+        edges = [grade_edges(column, grades=1) for column in scores_NK.T]
+        self.edges_KG.copy_(torch.from_numpy(np.stack(edges)))
+
     @torch.no_grad()
     def start_from(self, prepared: AssessmentModel) -> None:
         """Takes over what `prepare` learned for another member of the same ensemble."""
@@ -118,3 +124,15 @@ def pad_clips(clips: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     for row, clip in zip(mask_BT, clips, strict=True):
         row[: len(clip)] = True
     return nn.utils.rnn.pad_sequence(list(clips), batch_first=True), mask_BT.to(clips[0].device)
+
+
+def summarise_each(
+    summary: Callable[[Tensor, Tensor], Tensor], clips: Sequence[Tensor]
+) -> np.ndarray:
+    """Summaries (N, F), float64, of performances one by one, which takes no memory for padding.
+
+    Args:
+        summary: from clips (1, T, C) and mask (1, T) to features (1, F).
+        clips: N tensors (T, C).
+    """
+    return torch.cat([summary(*pad_clips([clip])) for clip in clips]).double().numpy()

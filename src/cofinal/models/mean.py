@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cofinal.config import MeanSettings
-from cofinal.grades import grade_edges, to_unit_score
+from cofinal.grades import to_unit_score
 from cofinal.models.interface import AssessmentModel, ModelOutput, Task
 
 
@@ -28,8 +28,7 @@ class Mean(AssessmentModel):
 
     def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
         """Stores the mean of each target."""
-        edges = [grade_edges(column, grades=1) for column in scores_NK.T]
-        self.edges_KG.copy_(torch.from_numpy(np.stack(edges)))
+        self.learn_range(scores_NK)
         self.mean_K.copy_(torch.from_numpy(scores_NK.mean(0)))
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:

@@ -1,0 +1,83 @@
+"""Score distribution learning: predicts how probable each score is, not one score.
+
+Paper: Tang et al., CVPR 2020, "Uncertainty-aware score distribution learning for action quality
+assessment" (USDL).
+Reproduced: the score as a Gaussian over score bins, clip features averaged over time, a perceptron
+with softmax, Kullback-Leibler loss. Differs: the answer is the expectation of the distribution,
+where the paper takes the most probable bin, since a bin's middle ties performances that a rank
+correlation wants apart; the bins span the range of the training scores with a margin; several
+targets share the hidden layers. Not reproduced: the several-judge variant (MUSDL), which learns a
+distribution from each judge's own score, because training sees final scores only.
+
+Letters: B videos, T clips, C backbone channels, K targets, L score bins, N performances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cofinal.config import UsdlSettings
+from cofinal.grades import to_unit_score
+from cofinal.layers.summary import time_average
+from cofinal.losses import distribution_divergence
+from cofinal.models.interface import AssessmentModel, ModelOutput, Task
+
+
+def score_distribution(unit_BK: Tensor, bins_L: Tensor, spread: float) -> Tensor:
+    """Gaussians of standard deviation `spread` around unit scores, over bins: (B, K, L), sum one.
+
+    Args:
+        unit_BK: unit scores; those beyond the outermost bins lean on these.
+        bins_L: middles of the bins, as unit scores.
+        spread: more than 0, as a share of the score range.
+    """
+    distance_BKL = (bins_L - unit_BK.unsqueeze(-1)) / spread
+    return (-0.5 * distance_BKL.square()).softmax(-1)
+
+
+class Usdl(AssessmentModel):
+    """A perceptron from the time average of the clips to a distribution over score bins."""
+
+    Settings = UsdlSettings
+    bins_L: Tensor
+
+    def __init__(self, task: Task, settings: UsdlSettings) -> None:
+        super().__init__(task, settings)
+        widths = (task.channels, settings.width, settings.width // 2)
+        self.hidden = nn.Sequential()
+        for narrow_from, narrow_to in pairwise(widths):
+            self.hidden.extend([nn.Linear(narrow_from, narrow_to), nn.ReLU()])
+        self.to_bins = nn.Linear(widths[-1], len(task.targets) * settings.bins)
+        self.register_buffer("bins_L", torch.linspace(0, 1, settings.bins))
+
+    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+        """Sets the range that the bins span."""
+        self.learn_range(scores_NK)
+
+    def log_distribution(self, clips_BTC: Tensor, mask_BT: Tensor) -> Tensor:
+        """Logarithm of the probability of each bin: (B, K, L)."""
+        hidden_BD = self.hidden(time_average(clips_BTC, mask_BT))
+        logits_BKL = self.to_bins(hidden_BD).unflatten(-1, (-1, len(self.bins_L)))
+        return logits_BKL.log_softmax(-1)
+
+    def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
+        """Assesses a batch; the distribution (B, K, L) is in `extras`."""
+        distribution_BKL = self.log_distribution(clips_BTC.float(), mask_BT).exp()
+        return ModelOutput(
+            unit_score_BK=distribution_BKL @ self.bins_L,
+            extras={"distribution_BKL": distribution_BKL},
+        )
+
+    def training_loss(
+        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
+    ) -> dict[str, Tensor]:
+        """Divergence from the Gaussian around the true score."""
+        log_BKL = self.log_distribution(staged_BTC, mask_BT)
+        unit_BK = to_unit_score(scores_BK, self.edges_KG).to(log_BKL.dtype)
+        target_BKL = score_distribution(unit_BK, self.bins_L, self.settings.spread)
+        return {"divergence": distribution_divergence(log_BKL, target_BKL)}
