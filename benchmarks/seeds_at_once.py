@@ -21,6 +21,7 @@ import tyro
 from cofinal.config import DataSource, Preset, TrainingSettings, load_preset, method_preset
 from cofinal.data.dataset import Dataset, load_dataset
 from cofinal.reports.benchmark import library_versions
+from cofinal.storage import write_json
 from cofinal.training import loop
 
 HERE = Path(__file__).parent
@@ -83,13 +84,11 @@ def main() -> None:
             "epoch_seconds_eight_one_after_the_other": alone,
             "epoch_seconds_eight_at_once": at_once,
             "speed_up_of_an_epoch": alone / at_once,
-            "speed_up_of_a_training": (8 * prepared + epochs * alone)
+            "speed_up_of_a_training": (len(SEEDS) * prepared + epochs * alone)
             / (prepared + epochs * at_once),
         }
         print(method, json.dumps(found[method], indent=1), flush=True)
-    write_text(
-        arguments.out, json.dumps({**found, "versions": library_versions()}, indent=1) + "\n"
-    )
+    write_json(arguments.out, {**found, "versions": library_versions()})
 
 
 if __name__ == "__main__":
