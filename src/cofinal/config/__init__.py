@@ -22,10 +22,16 @@ from cofinal.config.presets import (
     preset_from,
     preset_names,
 )
-from cofinal.config.training import DataSource, ProtocolSettings, TrainingSettings
+from cofinal.config.training import (
+    CalibrationSettings,
+    DataSource,
+    ProtocolSettings,
+    TrainingSettings,
+)
 
 __all__ = [
     "SETTINGS",
+    "CalibrationSettings",
     "CoFInAlSettings",
     "DataSource",
     "GdltSettings",
