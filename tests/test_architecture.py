@@ -15,7 +15,7 @@ SOURCE = Path(cofinal.__file__).parent
 # Each layer may import itself and those before it.
 LAYERS = [
     {"version", "errors"},
-    {"statedicts", "storage", "records", "grades", "progress", "engines"},
+    {"statedicts", "storage", "records", "grades", "calibration", "progress", "engines"},
     {"config"},
     {"layers"},
     {"losses", "models"},

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from cofinal.config import DataSource, Preset, ProtocolSettings
+from cofinal.calibration import CONFIDENCE
+from cofinal.config import CalibrationSettings, DataSource, Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset, load_dataset
+from cofinal.evaluation.calibrating import plan_calibration, run_calibration
 from cofinal.evaluation.evaluate import summarise
+from cofinal.evaluation.intervals import coverage
 from cofinal.evaluation.result import EvaluationResult
 from cofinal.modelfiles import ModelInfo, save_model
 from cofinal.models.ensemble import Ensemble
@@ -17,6 +21,8 @@ from cofinal.models.inference import predict_scores
 from cofinal.models.interface import Task
 from cofinal.training.loop import train
 from cofinal.training.runs import data_fingerprint
+
+NO_CALIBRATION = CalibrationSettings()
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,11 @@ class Outcome:
 
 
 def train_model(
-    source: DataSource, preset: Preset, folder: str | Path, show_progress: bool = True
+    source: DataSource,
+    preset: Preset,
+    folder: str | Path,
+    show_progress: bool = True,
+    calibration: CalibrationSettings = NO_CALIBRATION,
 ) -> Outcome:
     """Trains on the split "train", saves the model, and measures it on the split "test".
 
@@ -38,15 +48,23 @@ def train_model(
         preset: method, settings, training.
         folder: run folder; a killed run found there continues.
         show_progress: whether to show progress on standard error.
+        calibration: on whom prediction intervals are calibrated.
 
     Raises:
         CofinalError: unfit data, or `folder` holds another run.
     """
     dataset = load_dataset(source)
-    training = dataset.split("train")
+    plan = plan_calibration(dataset.split("train"), calibration, preset.training.seed)
+    training = plan.training
     model = train(training, preset, folder, show_progress)
     task = Task(training.channels, training.targets)
-    info = ModelInfo(preset, task, training.recipe, data_fingerprint(training))
+    info = ModelInfo(
+        preset,
+        task,
+        training.recipe,
+        data_fingerprint(training),
+        calibration=run_calibration(plan, model, preset, folder, show_progress),
+    )
     model_folder = Path(folder) / "model"
     if "test" not in dataset.splits:
         save_model(model, info, model_folder)
@@ -60,6 +78,13 @@ def train_model(
 
 def measure_model(model: Ensemble, dataset: Dataset, info: ModelInfo) -> EvaluationResult:
     """Measures a trained model on performances that took part in no choice."""
-    predictions = predict_scores(model, dataset.clips)[np.newaxis]
+    predictions = predict_scores(model, dataset.clips)
+    settings: dict[str, Any] = {"trained_on": info.data}
+    if info.calibration:
+        records = coverage(info.calibration.intervals(predictions, CONFIDENCE), dataset.scores)
+        settings["intervals"] = [
+            asdict(record) | {"target": dataset.targets[record.target], "confidence": CONFIDENCE}
+            for record in records
+        ]
     protocol = ProtocolSettings(protocol="final")
-    return summarise(dataset, predictions, info.preset, protocol, {"trained_on": info.data})
+    return summarise(dataset, predictions[np.newaxis], info.preset, protocol, settings)

@@ -1,11 +1,11 @@
-"""A trained model on disk: `model.safetensors`, `config.json`, `card.md`.
+"""A trained model on disk: `model.safetensors`, `config.json`, `card.md`, `calibration.json`.
 
 Letters: M members; saved tensors are named "members.0.…", "members.1.…".
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from cofinal.calibration import Calibration
 from cofinal.config import Preset, preset_from
 from cofinal.errors import CofinalError
 from cofinal.models import build_model
@@ -23,6 +24,7 @@ from cofinal.storage import atomic_path, read_json, write_json, write_text
 from cofinal.version import __version__
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "card.md"
+CALIBRATION = "calibration.json"
 FORMAT = 1
 
 
@@ -38,6 +40,8 @@ class ModelInfo:
     """Name, size and hash of the training data."""
     measured: dict[str, Any] = field(default_factory=dict)
     """Measures on performances that took no part in training; empty if there were none."""
+    calibration: Calibration | None = None
+    """What prediction intervals are made of; None if the model was not calibrated."""
 
 
 def save_model(model: Ensemble, info: ModelInfo, folder: str | Path) -> None:
@@ -47,6 +51,8 @@ def save_model(model: Ensemble, info: ModelInfo, folder: str | Path) -> None:
         tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
         temporary.write_bytes(save(tensors))
     write_text(folder / CARD, model_card(info, model))
+    if info.calibration:
+        write_json(folder / CALIBRATION, info.calibration.to_json())
     config = {
         "format": FORMAT,
         "cofinal": __version__,
@@ -56,8 +62,11 @@ def save_model(model: Ensemble, info: ModelInfo, folder: str | Path) -> None:
         "features": asdict(info.recipe),
         "data": info.data,
         "measured": info.measured,
+        "calibrated": info.calibration is not None,
     }
     write_json(folder / CONFIG, config)
+    if not info.calibration:
+        (folder / CALIBRATION).unlink(missing_ok=True)  # of a model that lay here before
 
 
 def load_model(folder: str | Path) -> tuple[Ensemble, ModelInfo]:
@@ -86,6 +95,8 @@ def load_model(folder: str | Path) -> tuple[Ensemble, ModelInfo]:
             config["data"],
             config.get("measured", {}),
         )
+        if config.get("calibrated", False):
+            info = replace(info, calibration=read_calibration(folder, info.task))
         model = Ensemble([build_model(info.preset, info.task) for _ in range(config["members"])])
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (KeyError, TypeError, ValueError, OSError, RuntimeError, SafetensorError) as error:
@@ -99,6 +110,23 @@ def load_model(folder: str | Path) -> tuple[Ensemble, ModelInfo]:
             f"{folder} is a damaged model folder ({first_line}); copy it again or train anew"
         ) from error
     return model.eval(), info
+
+
+def read_calibration(folder: Path, task: Task) -> Calibration:
+    """Reads the calibration of a model folder.
+
+    Raises:
+        CofinalError: it is missing or damaged, or that of a model with other targets.
+    """
+    path = folder / CALIBRATION
+    calibration = Calibration.from_json(read_json(path, "the calibration of a model"), str(path))
+    found, expected = calibration.predicted_NK.shape[1], len(task.targets)
+    if found != expected:
+        raise CofinalError(
+            f"{path} calibrates {found} targets, the model predicts {expected}; "
+            "copy the model folder again or train anew"
+        )
+    return calibration
 
 
 def model_card(info: ModelInfo, model: Ensemble) -> str:
@@ -119,6 +147,7 @@ def model_card(info: ModelInfo, model: Ensemble) -> str:
         f"- Seed: {info.preset.training.seed}; cofinal {__version__}, torch {torch.__version__}\n\n"
         f"Score range the model can express:\n\n{ranges}\n\n"
         f"## Measured\n\n{measured_text(info.measured)}\n\n"
+        f"## Prediction intervals\n\n{calibration_text(info.calibration)}\n\n"
         "## Limits\n\n"
         "Scores are comparable with the training data's judges only. Performances of another kind, "
         "camera or backbone are outside of what it was trained on. Its accuracy on unseen "
@@ -142,4 +171,26 @@ def measured_text(measured: dict[str, Any]) -> str:
             f"- {of}: SRCC {rank}, mean absolute error {error}, "
             f"{cell['performances']} held-out performances"
         )
-    return "\n".join(lines)
+    return "\n".join(lines + [f"- {line}" for line in coverage_lines(measured)])
+
+
+def coverage_lines(measured: dict[str, Any]) -> list[str]:
+    """What the intervals reached on held-out performances, a line per target."""
+    return [
+        f"{entry['target']}: {100 * entry['confidence']:g} % intervals hold the score of "
+        f"{entry['coverage']:.1%} of {entry['performances']} held-out performances (95 % interval "
+        f"{entry['coverage_interval'][0]:.1%} to {entry['coverage_interval'][1]:.1%}), "
+        f"mean width {entry['mean_width']:.2f} points"
+        for entry in measured.get("intervals", [])
+    ]
+
+
+def calibration_text(calibration: Calibration | None) -> str:
+    """What a model card says of prediction intervals."""
+    if calibration is None:
+        return "Not calibrated: train with `--calibration folds` for prediction intervals."
+    return (
+        f"Calibrated on {len(calibration)} performances that took no part in training the model "
+        "which predicted them. A named share of performances exchangeable with these has its score "
+        "inside; not of other events, cameras or kinds of performances."
+    )

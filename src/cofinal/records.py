@@ -113,6 +113,8 @@ class TargetPrediction:
     """(G, T) share of attention each grade prototype paid to each clip; rows sum to one."""
     interval: tuple[float, float] | None = None
     """Lower and upper end in points, if the model was calibrated."""
+    confidence: float | None = None
+    """Share of exchangeable performances whose interval holds their score; None without one."""
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values, for JSON."""

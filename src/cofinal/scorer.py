@@ -6,16 +6,18 @@ Letters: T clips, C backbone channels, G grades, K targets.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 
+from cofinal.calibration import CONFIDENCE, check_possible
 from cofinal.data.features import read_features
 from cofinal.errors import CofinalError
 from cofinal.modelfiles import ModelInfo, load_model
 from cofinal.models.ensemble import Ensemble
-from cofinal.models.inference import assess_all
+from cofinal.models.inference import assess_all, predicted_grades
 from cofinal.models.interface import ModelOutput
 from cofinal.records import ClipFeatures, Prediction, TargetPrediction
 
@@ -29,14 +31,50 @@ class Scorer:
         print(prediction["PCS"].score)
     """
 
-    def __init__(self, model: Ensemble, info: ModelInfo) -> None:
+    def __init__(
+        self,
+        model: Ensemble,
+        info: ModelInfo,
+        confidence: float | None = None,
+        per_grade: bool = False,
+    ) -> None:
+        """Takes a trained model.
+
+        Args:
+            model: the trained members.
+            info: what the model folder says of them.
+            confidence: of the intervals, between 0 and 1; None means 0.9 where the model is
+                calibrated. Of many performances exchangeable with the calibration ones, this share
+                has its score inside; no promise for other events, cameras or a single performance.
+            per_grade: intervals from calibration performances of the same predicted grade.
+
+        Raises:
+            CofinalError: intervals asked for that the model cannot give.
+        """
         self.model = model.eval()
         self.info = info
+        self.confidence = confidence
+        self.per_grade = per_grade
+        if info.calibration:
+            self.confidence = CONFIDENCE if confidence is None else confidence
+            check_possible(len(info.calibration), self.confidence)
+        elif confidence is not None or per_grade:
+            raise CofinalError(
+                "the model was not calibrated, so it has no prediction intervals; "
+                "train it with --calibration folds, or leave out --confidence and --per-grade"
+            )
+        if per_grade and info.calibration and info.calibration.grades_NK is None:
+            raise CofinalError(
+                f"method {info.preset.method!r} has no grades, so no intervals per grade; "
+                "leave out --per-grade"
+            )
 
     @classmethod
-    def load(cls, folder: str | Path) -> Scorer:
-        """Loads a model folder; see `cofinal.modelfiles.load_model` for the errors."""
-        return cls(*load_model(folder))
+    def load(
+        cls, folder: str | Path, confidence: float | None = None, per_grade: bool = False
+    ) -> Scorer:
+        """Loads a model folder; see `load_model` and the class for arguments and errors."""
+        return cls(*load_model(folder), confidence, per_grade)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -109,8 +147,12 @@ class Scorer:
                         f"features {performances[i].id!r} give no finite score; their values are "
                         "far outside of what the model was trained on, so extract them again"
                     )
+            intervals_BK2 = self._intervals(scores_BK)
             for row, i in enumerate(index):
-                predictions[i] = self._prediction(performances[i], output, scores_BK, row)
+                prediction = self._prediction(performances[i], output, scores_BK, row)
+                if intervals_BK2 is not None:
+                    prediction = self._with_intervals(prediction, intervals_BK2[row])
+                predictions[i] = prediction
         return [predictions[i] for i in range(len(performances))]
 
     def _checked(self, features: ClipFeatures | np.ndarray | str | Path) -> ClipFeatures:
@@ -139,6 +181,21 @@ class Scorer:
                 f"use features of {backbone}"
             )
         return features
+
+    def _intervals(self, scores_BK: Tensor) -> np.ndarray | None:
+        """Intervals (B, K, 2) of scores; None if the model was not calibrated."""
+        if self.info.calibration is None or self.confidence is None:
+            return None
+        predicted_BK = scores_BK.double().cpu().numpy()
+        grades_BK = predicted_grades(self.model, predicted_BK) if self.per_grade else None
+        return self.info.calibration.intervals(predicted_BK, self.confidence, grades_BK)
+
+    def _with_intervals(self, prediction: Prediction, interval_K2: np.ndarray) -> Prediction:
+        targets = [
+            replace(entry, interval=(float(low), float(high)), confidence=self.confidence)
+            for entry, (low, high) in zip(prediction.targets, interval_K2, strict=True)
+        ]
+        return replace(prediction, targets=tuple(targets))
 
     def _prediction(
         self, features: ClipFeatures, output: ModelOutput, scores_BK: Tensor, row: int

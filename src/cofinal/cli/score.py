@@ -24,6 +24,10 @@ class Score:
     """Score performances, from video files or from clip features.
 
     Features of videos are kept in the user's cache folder, so scoring a video again is quick.
+
+    A model that was calibrated gives an interval with each score. Of many performances that are
+    exchangeable with those it was calibrated on, the named share have their score inside; this is
+    no promise for a single one, nor for other events, cameras or kinds of performances.
     """
 
     model: tyro.conf.Positional[Path]
@@ -32,6 +36,10 @@ class Score:
     """One or more video files, or .npy files of clip features."""
     json: bool = field(default=False, kw_only=True)
     """Print everything as JSON, attention included."""
+    confidence: float | None = field(default=None, kw_only=True)
+    """Confidence of the interval of each score; 0.9 if left out and the model is calibrated."""
+    per_grade: bool = field(default=False, kw_only=True)
+    """Intervals from the errors of the same predicted grade alone, where these are enough."""
     weights: str | None = field(default=None, kw_only=True)
     """For videos: checkpoint of the backbone, if it is not in the cache folder."""
     device: str = field(default="auto", kw_only=True)
@@ -48,7 +56,7 @@ class Score:
 
         if not self.performances:
             raise CofinalError("nothing to score; name video or .npy files after the model")
-        scorer = Scorer.load(self.model)
+        scorer = Scorer.load(self.model, self.confidence, self.per_grade)
         predictions = [self.score(scorer, path) for path in self.performances]
         if self.json:
             print(json.dumps([prediction.to_json() for prediction in predictions], indent=2))
@@ -97,7 +105,9 @@ def describe_target(entry: TargetPrediction, prediction: Prediction) -> list[str
         )
         lines.append(f"    grade probabilities, lowest first: {chances}")
     if entry.interval:
-        lines.append(f"    interval {entry.interval[0]:.2f} to {entry.interval[1]:.2f} points")
+        low, high = entry.interval
+        confidence = f" ({100 * entry.confidence:g} %)" if entry.confidence else ""
+        lines.append(f"    between {low:.2f} and {high:.2f} points{confidence}")
     if entry.attention is not None:
         # GDLT's queries stand for no interval of scores.
         what = "query" if entry.grade is None else "grade"

@@ -6,7 +6,10 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import tyro
+
 from cofinal.cli.settings import MethodCommand
+from cofinal.config import CalibrationSettings
 
 
 @dataclass(frozen=True)
@@ -18,20 +21,25 @@ class Train(MethodCommand):
 
     out: Path = field(default=Path("runs/latest"), kw_only=True)
     """Run folder; the trained model is its subfolder `model`."""
+    intervals: tyro.conf.OmitArgPrefixes[CalibrationSettings] = field(
+        default=CalibrationSettings(), kw_only=True
+    )
+    """Prediction intervals."""
 
     def run(self) -> int:
         """Trains, and measures on the test split where there is one."""
         from cofinal.fitting import train_model
+        from cofinal.modelfiles import coverage_lines
 
         preset = self.chosen_preset()
-        outcome = train_model(self.source, preset, self.out)
+        outcome = train_model(self.source, preset, self.out, calibration=self.intervals)
         if self.json:
             result = outcome.result.to_json() if outcome.result else None
             print(json.dumps({"model": str(outcome.model_folder), "result": result}, indent=2))
             return 0
         if outcome.result:
             print("Held-out test split, final model (no choice was made on it):")
-            print(outcome.result.table())
+            print("\n".join([outcome.result.table(), *coverage_lines(outcome.result.settings)]))
         else:
             print("No test split: measure with `cofinal evaluate`.")
         print(f"Model: {outcome.model_folder}")

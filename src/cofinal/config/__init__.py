@@ -27,11 +27,17 @@ from cofinal.config.presets import (
     preset_from,
     preset_names,
 )
-from cofinal.config.training import DataSource, ProtocolSettings, TrainingSettings
+from cofinal.config.training import (
+    CalibrationSettings,
+    DataSource,
+    ProtocolSettings,
+    TrainingSettings,
+)
 
 __all__ = [
     "SETTINGS",
     "BenchmarkSettings",
+    "CalibrationSettings",
     "CoFInAlSettings",
     "DataSource",
     "GdltSettings",

@@ -64,6 +64,29 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+class CalibrationSettings:
+    """On whom a model's prediction intervals are calibrated."""
+
+    calibration: Literal["none", "part", "folds"] = "none"
+    """Prediction intervals: "part" calibrates on performances kept out of training, "folds" trains
+    on all and calibrates on what models of five folds say of the rest."""
+    calibration_share: float = 0.2
+    """Share of the training performances that "part" keeps aside; of the groups, if named."""
+    calibration_group: str | None = None
+    """Group column whose groups stay together, for example skater or event."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        share = self.calibration_share
+        check(0 < share < 1, "calibration_share", share, "more than 0 and less than 1")
+        if self.calibration_group is not None and self.calibration == "none":
+            raise CofinalError(
+                f"setting calibration_group is {self.calibration_group!r}, but nothing is "
+                "calibrated; add --calibration folds, or leave out --calibration-group"
+            )
+
+
+@dataclass(frozen=True)
 class DataSource:
     """Where performances come from."""
 

@@ -68,13 +68,16 @@ def official_fold(dataset: Dataset) -> Fold:
     return Fold("official", np.flatnonzero(splits == "train"), np.flatnonzero(splits == "test"))
 
 
-def group_values(dataset: Dataset, column: str | None, flag: str) -> Sequence[str]:
+def group_values(
+    dataset: Dataset, column: str | None, flag: str, otherwise: str = "use --protocol kfold"
+) -> Sequence[str]:
     """The group of each performance; an unknown column or a missing value gets a sentence.
 
     Args:
         dataset: all performances.
         column: the group column.
         flag: the flag that names it, for messages.
+        otherwise: what to do without groups, for messages.
     """
     known = ", ".join(dataset.groups) or "none"
     if column is None or column not in dataset.groups:
@@ -92,6 +95,6 @@ def group_values(dataset: Dataset, column: str | None, flag: str) -> Sequence[st
     if len(set(values)) == len(values):
         raise CofinalError(
             f"every performance has a {column!r} of its own; such groups keep nothing together, "
-            "use --protocol kfold"
+            f"{otherwise}"
         )
     return values

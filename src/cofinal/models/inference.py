@@ -1,6 +1,6 @@
 """Running a model over many performances of different length.
 
-Letters: N performances, B videos, T clips, C channels, K targets.
+Letters: N performances, B videos, T clips, C channels, G grades, K targets.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
+from cofinal.grades import grade_of
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import ModelOutput, pad_clips
 
@@ -45,3 +46,10 @@ def predict_scores(
     for index, output in assess_all(model, clips, device):
         scores[index] = model.score(output).double().cpu().numpy()
     return scores
+
+
+def predicted_grades(model: Ensemble, scores_NK: np.ndarray) -> np.ndarray | None:
+    """The grade (N, K), 0 the lowest, in which each score lies; None for methods without grades."""
+    edges_KG = model.first.edges_KG.double().cpu().numpy()
+    grades: np.ndarray | None = grade_of(scores_NK, edges_KG) if edges_KG.shape[1] > 2 else None
+    return grades
