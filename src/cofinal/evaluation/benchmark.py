@@ -24,6 +24,12 @@ from cofinal.evaluation.cells import (
     run_job,
 )
 from cofinal.evaluation.compare import Comparison, compare
+from cofinal.evaluation.coverage import (
+    CoverageRow,
+    Predicted,
+    can_measure_coverage,
+    coverage_rows,
+)
 from cofinal.evaluation.evaluate import category_parts, summarise
 from cofinal.evaluation.metrics import srcc
 from cofinal.evaluation.nested import Choice
@@ -63,6 +69,8 @@ class MethodResult:
     """For each target predicted probabilities (n, G) and true grades (n,); empty without grades."""
     grade_edges: np.ndarray | None = field(repr=False)
     """(K, G + 1) points, the mean over cells."""
+    predicted: Predicted = field(repr=False)
+    """Those of the first repeat and seed."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,8 @@ class ProtocolResult:
     """Target -> the best of the methods that learn without gradients."""
     comparisons: dict[str, list[Comparison]]
     """Target -> each method against the best baseline."""
+    coverage: dict[str, list[CoverageRow]] = field(default_factory=dict)
+    """Label -> how its prediction intervals did."""
 
 
 def plan_protocols(
@@ -231,7 +241,43 @@ def run_benchmark(
             if report:
                 report(done, total)
     names = list(dict.fromkeys(name for name, _ in jobs))
-    return [protocol_result(name, dataset, entries, jobs, folder) for name in names]
+    found = {name: protocol_result(name, dataset, entries, jobs, folder) for name in names}
+    if not can_measure_coverage():
+        return list(found.values())
+    return [
+        replace(result, coverage=protocol_coverage(result, found, dataset, settings.confidence))
+        for result in found.values()
+    ]
+
+
+def protocol_coverage(
+    judged: ProtocolResult,
+    results: Mapping[str, ProtocolResult],
+    dataset: Dataset,
+    confidence: float,
+) -> dict[str, list[CoverageRow]]:
+    """Coverage of each method, calibrated on folds of the same kind and on random folds.
+
+    The second is what one gets who calibrates on random performances and then meets a new event.
+    """
+    sources = [judged.name, *(["kfold"] if "kfold" in results and judged.name != "kfold" else [])]
+    return {
+        label: [
+            row
+            for name in sources
+            if len(results[name].methods[label].predicted.folds) > 1
+            for row in coverage_rows(
+                method.predicted,
+                results[name].methods[label].predicted,
+                name,
+                dataset.scores,
+                dataset.targets,
+                confidence,
+            )
+        ]
+        for label, method in judged.methods.items()
+        if not official(judged.protocol)
+    }
 
 
 def protocol_result(
@@ -301,6 +347,7 @@ def method_result(
         chosen={text: chosen.count(text) for text in dict.fromkeys(chosen)},
         grade_chances=grade_chances(dataset, cells, position),
         grade_edges=np.mean(edges, axis=0) if edges else None,
+        predicted=first_predictions(jobs, predictions[0], position, folder),
     )
 
 
@@ -321,3 +368,23 @@ def grade_chances(
             grades.append(grade_of(scores, cell.grade_edges[k]))
         found.append((np.concatenate(chances), np.concatenate(grades)))
     return found
+
+
+def first_predictions(
+    jobs: Sequence[Job], points_NK: np.ndarray, position: Mapping[str, int], folder: Path
+) -> Predicted:
+    """What the first seed predicted on the folds of the first repeat, with its grades."""
+    repeat = jobs[0].fold.name.split("-")[0]
+    firsts = [job for job in jobs if job.fold.name.split("-")[0] == repeat and 0 in job.seeds]
+    grades_NK = np.zeros(points_NK.shape, dtype=int)
+    graded = True
+    for job in firsts:
+        cell = finished_cell(job, folder, 0)
+        assert cell is not None, "every cell was just trained"
+        if cell.grade_probabilities is None:
+            graded = False
+            break
+        rows = [position[identifier] for identifier in cell.ids]
+        grades_NK[rows] = cell.grade_probabilities.argmax(-1)
+    folds = tuple(job.fold.held_out for job in firsts)
+    return Predicted(folds, points_NK, grades_NK if graded else None)

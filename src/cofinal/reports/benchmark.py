@@ -59,6 +59,7 @@ class Benchmark:
         lines = [f"# Benchmark: {self.data['name']}", "", *self._head(), ""]
         for protocol in self.protocols:
             lines += protocol_section(protocol)
+            lines += coverage_section(protocol, self.settings.confidence)
         if self.published:
             lines += published_section(self.published)
         return "\n".join(lines) + "\n"
@@ -118,6 +119,9 @@ def protocol_json(protocol: ProtocolResult) -> dict[str, Any]:
             target: [asdict(entry) for entry in entries]
             for target, entries in protocol.comparisons.items()
         },
+        "coverage": {
+            label: [asdict(row) for row in rows] for label, rows in protocol.coverage.items()
+        },
     }
 
 
@@ -138,6 +142,24 @@ def protocol_section(protocol: ProtocolResult) -> list[str]:
             lines.append("| " + " | ".join([label, *cells, training_text(method)]) + " |")
         lines.append("")
     return lines
+
+
+def coverage_section(protocol: ProtocolResult, confidence: float) -> list[str]:
+    """How prediction intervals did, a line for each method, target and way to calibrate."""
+    rows = [(label, row) for label, rows in protocol.coverage.items() for row in rows]
+    if not rows:
+        return []
+    lines = [
+        f"### Prediction intervals of {confidence:.0%}",
+        "",
+        "| method | target | calibrated on | coverage | mean width, points |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for label, row in rows:
+        errors = title(row.calibrated_on).lower() + (", per grade" if row.per_grade else "")
+        held = with_interval(row.coverage, row.coverage_interval, 3)
+        lines.append(f"| {label} | {row.target} | {errors} | {held} | {row.mean_width:.2f} |")
+    return [*lines, ""]
 
 
 COLUMNS = (
