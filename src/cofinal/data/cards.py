@@ -56,6 +56,8 @@ class Card:
     group_file: str | None = None
     """Optional CSV with an `id` column and the group columns."""
     group_columns: tuple[str, ...] = ()
+    judge_file: str | None = None
+    """Optional JSON of score sheets with each judge's marks."""
     preset: str | None = None
     citation: str = ""
     licence: str = ""
@@ -95,6 +97,7 @@ def load_card(name: str) -> Card:
         recipe=FeatureRecipe(**features["recipe"]),
         group_file=groups.get("file"),
         group_columns=tuple(groups.get("columns", ())),
+        judge_file=values.get("judges", {}).get("file"),
         preset=values["preset"],
         citation=values["citation"],
         licence=values["licence"],
