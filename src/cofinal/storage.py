@@ -68,5 +68,5 @@ def read_json(path: str | Path, what: str) -> Any:
         raise CofinalError(
             f"cannot read {path} ({error.strerror or error}); expected {what}"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter: brackets without end
         raise CofinalError(f"{path} is not JSON ({error}); expected {what}") from error

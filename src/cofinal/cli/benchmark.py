@@ -43,6 +43,9 @@ class Benchmark:
     """Trainings at a time, each in a process of its own."""
     engine: Literal["local", "ray"] = field(default="local", kw_only=True)
     """"local" processes, or "ray": a Ray cluster, embedded or remote."""
+    judges: Path | None = field(default=None, kw_only=True)
+    """CSV of single judges' marks (id, judge, target, mark) for the human row; the data set's own
+    score sheets if left out."""
     figures: bool = field(default=False, kw_only=True)
     """Draw figures beside the tables; needs the extra `report`."""
     json: bool = field(default=False, kw_only=True)
@@ -54,11 +57,12 @@ class Benchmark:
         from cofinal.evaluation.benchmark import run_benchmark
         from cofinal.progress import track
         from cofinal.reports import benchmark as report
+        from cofinal.reports.figures import draw_figures
         from cofinal.training.runs import data_fingerprint
 
         started = time.monotonic()
         dataset = load_dataset(self.source)
-        entries = self.entries()
+        entries, human = self.entries(), self.human(dataset)
         with track("benchmark", 1) as advance:
             protocols = run_benchmark(
                 dataset,
@@ -76,10 +80,32 @@ class Benchmark:
             protocols=protocols,
             seconds=time.monotonic() - started,
             workers=self.workers,
+            human=human,
+            published=self.published(),
         )
         found.save(self.out / "benchmark")
+        if self.figures:
+            draw_figures(protocols, self.out / "figures", human)
         print(json.dumps(found.to_json(), indent=2) if self.json else found.markdown())
         return 0
+
+    def human(self, dataset: Any) -> list[Any]:
+        """What one judge achieves, where the judges' marks are at hand."""
+        from cofinal.data.judges import judge_file, judge_marks
+        from cofinal.evaluation.judges import human_rows
+
+        path = judge_file(self.source, self.judges)
+        if path is None:
+            return []
+        groups = dataset.groups.get(self.settings.within or "event")
+        named = dict(zip(dataset.ids, groups, strict=True)) if groups else None
+        return human_rows(judge_marks(path, dataset.ids), named)
+
+    def published(self) -> tuple[Any, ...]:
+        """Numbers from papers on this data set."""
+        from cofinal.data.cards import load_card
+
+        return () if self.source.is_csv else load_card(self.source.dataset).published
 
     def entries(self) -> list[Any]:
         """The methods that are meant, with their presets."""

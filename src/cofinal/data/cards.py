@@ -66,6 +66,8 @@ class Card:
     group_file: str | None = None
     """Optional CSV with an `id` column and the group columns."""
     group_columns: tuple[str, ...] = ()
+    judge_file: str | None = None
+    """Optional JSON of score sheets with each judge's marks."""
     preset: str | None = None
     published: tuple[Published, ...] = ()
     """On the official split, best epoch on the test part unless the source says otherwise."""
@@ -107,6 +109,7 @@ def load_card(name: str) -> Card:
         recipe=FeatureRecipe(**features["recipe"]),
         group_file=groups.get("file"),
         group_columns=tuple(groups.get("columns", ())),
+        judge_file=values.get("judges", {}).get("file"),
         preset=values["preset"],
         published=tuple(Published(**entry) for entry in values.get("published", ())),
         citation=values["citation"],

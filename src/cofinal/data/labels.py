@@ -206,7 +206,7 @@ def read_csv_labels(path: Path, targets: tuple[str, ...] = ()) -> LabelTable:
     Raises:
         CofinalError: no `id` column, a named target that is no column, or no targets at all.
     """
-    rows = _csv_rows(path)
+    rows = csv_rows(path)
     header = [name.strip() for name in rows[0][1]] if rows else []
     if "id" not in header or len(set(header)) != len(header):
         separated = len(header) == 1 and any(mark in header[0] for mark in ";\t")
@@ -255,8 +255,8 @@ def _no_numbers(path: Path, header: list[str], body: list[tuple[int, list[str]]]
     return f"{path} has no column of numbers; expected one per target"
 
 
-def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """Rows with the line they begin on, since a quoted cell may span several lines."""
+def csv_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Rows of a CSV with the line they begin on, since a quoted cell may span several lines."""
     reader = csv.reader(io.StringIO(read_text(path)), strict=True)
     rows, line = [], 1
     try:

@@ -45,15 +45,24 @@ def srcc(predicted: Numbers, score: Numbers) -> float | None:
     return None if math.isnan(value) else value
 
 
-def srcc_rows(predicted: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Spearman's correlation of each row of two (R, N) arrays: (R,), NaN where undefined."""
+def srcc_rows(
+    predicted: np.ndarray, score: np.ndarray, known: np.ndarray | None = None
+) -> np.ndarray:
+    """Spearman's correlation of each row of two (R, N) arrays: (R,), NaN where undefined.
+
+    `known` (R, N) is True at the pairs that count; None counts all.
+    """
     if predicted.shape[1] < FEWEST_ITEMS:
         return np.full(len(predicted), np.nan)
-    a, b = (rankdata(values, axis=1) for values in (predicted, score))
-    a, b = (ranks - ranks.mean(1, keepdims=True) for ranks in (a, b))
+    known = np.ones(predicted.shape, dtype=bool) if known is None else known
+    count = known.sum(1, keepdims=True)
+    # Pairs that do not count rank behind all others, so they leave the others' ranks alone.
+    ranked = (rankdata(np.where(known, x, np.inf), axis=1) for x in (predicted, score))
+    a, b = (np.where(known, ranks - (count + 1) / 2, 0.0) for ranks in ranked)
     scale = np.sqrt((a * a).sum(1) * (b * b).sum(1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(scale > 0, (a * b).sum(1) / scale, np.nan)
+        defined = (scale > 0) & (count[:, 0] >= FEWEST_ITEMS)
+        return np.where(defined, (a * b).sum(1) / scale, np.nan)
 
 
 def r_l2(predicted: Numbers, score: Numbers) -> float | None:
@@ -133,28 +142,31 @@ def srcc_interval(
     level: float = 0.95,
     samples: int = 2000,
     seed: int = 0,
+    known: np.ndarray | None = None,
 ) -> tuple[float, float] | None:
     """Bootstrap percentile interval of SRCC over performances.
 
     Args:
         predicted: (N,), or (R, N) for repeats of which the mean SRCC is the statistic.
-        score: (N,).
+        score: (N,), or (R, N) if each repeat has scores of its own.
         level: share of bootstrap samples inside.
         samples: bootstrap samples.
         seed: seed of the resampling.
+        known: (R, N), True at the pairs that count; None counts all.
 
     Returns:
         Lower and upper end, or None where SRCC itself is undefined.
     """
     repeats = np.atleast_2d(_as_float(predicted))
-    score = _as_float(score)
-    if any(srcc(row, score) is None for row in repeats):
+    scores = np.broadcast_to(_as_float(score), repeats.shape)
+    known = np.ones(repeats.shape, dtype=bool) if known is None else known
+    if np.isnan(srcc_rows(repeats, scores, known)).any():
         return None
-    index = bootstrap_index(len(score), samples, seed)
+    index = bootstrap_index(scores.shape[1], samples, seed)
+    rows = zip(repeats, scores, known, strict=True)
+    values = np.mean([srcc_rows(a[index], b[index], there[index]) for a, b, there in rows], axis=0)
     # Tiny samples may draw one performance only, whose correlation is undefined.
-    return percentile_interval(
-        np.mean([srcc_rows(row[index], score[index]) for row in repeats], axis=0), level
-    )
+    return percentile_interval(values, level)
 
 
 def error_interval(

@@ -15,6 +15,7 @@ from cofinal.config import BenchmarkSettings
 from cofinal.data.cards import Published
 from cofinal.evaluation.benchmark import MethodResult, ProtocolResult
 from cofinal.evaluation.compare import Comparison
+from cofinal.evaluation.judges import HumanRow
 from cofinal.evaluation.result import Cell
 from cofinal.storage import write_json, write_text
 
@@ -37,6 +38,8 @@ class Benchmark:
     seconds: float
     """Wall time of this run; cells from earlier runs cost nothing."""
     workers: int
+    human: Sequence[HumanRow] = ()
+    """One judge against the others; empty where no judges' marks are at hand."""
     published: Sequence[Published] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -51,6 +54,7 @@ class Benchmark:
             "seconds": round(self.seconds, 1),
             "worker_seconds": round(sum(_seconds(p) for p in self.protocols), 1),
             "protocols": [protocol_json(entry) for entry in self.protocols],
+            "human": [entry.to_json() for entry in self.human],
             "published": [asdict(entry) for entry in self.published],
         }
 
@@ -58,8 +62,10 @@ class Benchmark:
         """The tables, a section for each protocol."""
         lines = [f"# Benchmark: {self.data['name']}", "", *self._head(), ""]
         for protocol in self.protocols:
-            lines += protocol_section(protocol)
+            lines += protocol_section(protocol, self.human)
             lines += coverage_section(protocol, self.settings.confidence)
+        if self.human:
+            lines += human_section(self.human)
         if self.published:
             lines += published_section(self.published)
         return "\n".join(lines) + "\n"
@@ -125,7 +131,7 @@ def protocol_json(protocol: ProtocolResult) -> dict[str, Any]:
     }
 
 
-def protocol_section(protocol: ProtocolResult) -> list[str]:
+def protocol_section(protocol: ProtocolResult, human: Sequence[HumanRow]) -> list[str]:
     """The Markdown tables of one protocol, one a target and category."""
     lines = [f"## {title(protocol.name)}", ""]
     first = next(iter(protocol.methods.values())).result
@@ -140,8 +146,35 @@ def protocol_section(protocol: ProtocolResult) -> list[str]:
             is_baseline = protocol.baseline.get(cell.target) == label
             cells += difference_texts(versus, is_baseline)
             lines.append("| " + " | ".join([label, *cells, training_text(method)]) + " |")
+        lines += [human_line(row, "") for row in human if row.target == cell.target]
         lines.append("")
     return lines
+
+
+def human_line(row: HumanRow, target: str) -> str:
+    """What one judge achieves against the others, in the columns of the methods."""
+    cells = [
+        f"*one judge of {row.judges}{target}*",
+        with_interval(row.srcc, row.srcc_interval, 3),
+        "",
+        with_interval(row.within_srcc, None, 3),
+        with_interval(row.r_l2, None, 2),
+        with_interval(row.mae, None, 2),
+        *[""] * 3,
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def human_section(human: Sequence[HumanRow]) -> list[str]:
+    """What a person achieves: one judge against the mean of the others."""
+    return [
+        "## One judge against the mean of the others",
+        "",
+        "| " + " | ".join(COLUMNS[:6]) + " |",
+        "|" + " --- |" * 6,
+        *[human_line(row, f", {row.target}").removesuffix("  |  |  |") for row in human],
+        "",
+    ]
 
 
 def coverage_section(protocol: ProtocolResult, confidence: float) -> list[str]:

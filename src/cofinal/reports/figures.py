@@ -5,7 +5,7 @@ Letters: M methods, N performances, R repeats and seeds, K targets, G grades, n 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 
 from cofinal.errors import CofinalError
 from cofinal.evaluation.benchmark import MethodResult, ProtocolResult
+from cofinal.evaluation.judges import HumanRow
 from cofinal.reports.benchmark import title
 from cofinal.storage import atomic_path
 
@@ -22,14 +23,16 @@ INK, ACCENT, PALE = "#1f2933", "#c2410c", "#94a3b8"
 BINS = 10
 
 
-def draw_figures(protocols: list[ProtocolResult], folder: Path, human: dict[str, float]) -> None:
+def draw_figures(
+    protocols: Sequence[ProtocolResult], folder: Path, human: Sequence[HumanRow] = ()
+) -> None:
     """Draws all figures of a benchmark as PNG files.
 
     Args:
         protocols: what the benchmark found.
         folder: where the files go: `methods.png`, and for each protocol and the method that ranks
             best there `PROTOCOL-scores.png`, `-errors.png`, `-grades.png`.
-        human: target -> SRCC of one judge against the others, drawn as a line; may be empty.
+        human: one judge against the others, drawn as a line where a target has such a row.
 
     Raises:
         CofinalError: matplotlib is not installed.
@@ -73,13 +76,14 @@ def best_method(protocol: ProtocolResult) -> MethodResult:
     return max(ranked, key=lambda m: m.result.average_srcc or 0.0)
 
 
-def _rows(protocols: list[ProtocolResult]) -> int:
+def _rows(protocols: Sequence[ProtocolResult]) -> int:
     first = protocols[0]
     return len(first.methods) * len(next(iter(first.methods.values())).result.cells)
 
 
-def draw_methods(f: Any, protocols: list[ProtocolResult], human: dict[str, float]) -> None:
+def draw_methods(f: Any, protocols: Sequence[ProtocolResult], human: Sequence[HumanRow]) -> None:
     """SRCC of every method with its interval, a column for each protocol."""
+    experts = {row.target: row.srcc for row in human}
     axes = f.subplots(1, len(protocols), sharey=True, squeeze=False)[0]
     for ax, protocol in zip(axes, protocols, strict=True):
         row, ticks, labels = 0.0, [], []
@@ -94,14 +98,16 @@ def draw_methods(f: Any, protocols: list[ProtocolResult], human: dict[str, float
                     ax.plot(cell.srcc_interval, [row, row], color=colour, lw=1.5)
                     ax.plot(cell.srcc, row, "o", color=colour, ms=5)
                 row += 1
-            expert = human.get(method.result.cells[k].target)
+            expert = experts.get(method.result.cells[k].target)
             if expert is not None:
                 ends = (row - len(protocol.methods) - 0.4, row - 0.6)
                 ax.plot([expert, expert], ends, color=PALE, ls="--", lw=1.5)
             row += 0.8
         ax.set_yticks(ticks, labels, fontsize=7)
         ax.set_title(title(protocol.name), fontsize=9)
-        ax.set_xlabel("SRCC, 95 % interval" + (" (dashed: one judge)" if human else ""), fontsize=8)
+        ax.set_xlabel(
+            "SRCC, 95 % interval" + (" (dashed: one judge)" if experts else ""), fontsize=8
+        )
         ax.grid(axis="x", alpha=0.3)
     axes[0].invert_yaxis()
 

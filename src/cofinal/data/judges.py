@@ -1,0 +1,188 @@
+"""The marks of each judge: from the score sheets of a published data set, or one's own CSV.
+
+Letters: N performances, J judges.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cofinal.config import DataSource
+from cofinal.data.cards import card_names, load_card
+from cofinal.data.labels import csv_rows, number
+from cofinal.errors import CofinalError
+from cofinal.records import natural_key
+from cofinal.storage import read_json
+
+COLUMNS = ("id", "judge", "target", "mark")
+# What a judge of a score sheet gives: the components' sum, and the sum of grades of execution.
+COMPONENTS, EXECUTION = "PCS", "GOE"
+
+# One mark: performance, judge, target, points; NaN where the judge gave none.
+Mark = tuple[str, str, str, float]
+
+
+@dataclass(frozen=True)
+class JudgeMarks:
+    """What each judge alone gave each performance."""
+
+    ids: tuple[str, ...]
+    """N performances that have a mark."""
+    marks: dict[str, np.ndarray]
+    """Target -> (N, J) points, NaN where a judge gave none. In score sheets a column is a seat
+    of the panel, in which different people sit at different events."""
+
+
+def judge_file(source: DataSource, given: Path | None = None) -> Path | None:
+    """Where the judges' marks lie: the path given, else what the data set's card names.
+
+    None if the data has none.
+    """
+    if given is not None or source.is_csv or source.data is None:
+        return given
+    name = load_card(source.dataset).judge_file
+    return source.data / name if name and (source.data / name).is_file() else None
+
+
+def judge_marks(path: str | Path, known_ids: Collection[str] | None = None) -> JudgeMarks:
+    """Reads the marks of judges.
+
+    Args:
+        path: a CSV with the columns id, judge, target, mark; a JSON of score sheets; or a data
+            set's folder in which such sheets lie.
+        known_ids: the performances there are, where every mark must belong to one of them.
+
+    Raises:
+        CofinalError: unreadable or faulty file, no marks, a mark given twice, an unknown id.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = _sheets_in(path)
+    rows = _read_sheets(path) if path.suffix.lower() == ".json" else _read_csv(path)
+    marks: dict[tuple[str, str, str], float] = {}
+    for where, (identifier, judge, target, points) in rows:
+        if known_ids is not None and identifier not in known_ids:
+            raise CofinalError(
+                f"{where}: id {identifier!r} has no label; correct it or remove its marks"
+            )
+        if (identifier, judge, target) in marks:
+            raise CofinalError(
+                f"{where}: judge {judge} has marked {target} of {identifier} before; keep one mark"
+            )
+        marks[identifier, judge, target] = points
+    if not any(math.isfinite(points) for points in marks.values()):
+        raise CofinalError(f"{path} holds no mark of a judge; expected one or more a performance")
+    return _gather(marks)
+
+
+def _gather(marks: dict[tuple[str, str, str], float]) -> JudgeMarks:
+    """Arrays of single marks; performances in the order of the file, judges by name."""
+    ids = tuple(dict.fromkeys(identifier for identifier, _, _ in marks))
+    row = {identifier: i for i, identifier in enumerate(ids)}
+    arrays = {}
+    for target in dict.fromkeys(target for _, _, target in marks):
+        judges = sorted({j for _, j, t in marks if t == target}, key=natural_key)
+        arrays[target] = np.full((len(ids), len(judges)), np.nan)
+        column = {judge: j for j, judge in enumerate(judges)}
+        for (identifier, judge, name), points in marks.items():
+            if name == target:
+                arrays[target][row[identifier], column[judge]] = points
+    return JudgeMarks(ids, arrays)
+
+
+def _sheets_in(folder: Path) -> Path:
+    """The score sheets in a data set's folder."""
+    names = [file for name in card_names() if (file := load_card(name).judge_file)]
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise CofinalError(
+        f"{folder} has no {' or '.join(names)}; name a CSV with the columns {', '.join(COLUMNS)}"
+    )
+
+
+def _read_csv(path: Path) -> Iterator[tuple[str, Mark]]:
+    """One mark a line, with its place; an empty mark means that the judge gave none."""
+    rows = csv_rows(path)
+    header = [name.strip() for name in rows[0][1]] if rows else []
+    for name in COLUMNS:
+        if header.count(name) != 1:
+            raise CofinalError(
+                f"{path}: the first line is {', '.join(header)!r}; "
+                f"expected the columns {', '.join(COLUMNS)}, each once"
+            )
+    for line, row in rows[1:]:
+        where, cells = f"{path}:{line}", [cell.strip() for cell in row]
+        if not any(cells):
+            continue
+        if len(cells) != len(header):
+            raise CofinalError(f"{where}: {len(cells)} cells instead of {len(header)}")
+        identifier, judge, target, text = (cells[header.index(name)] for name in COLUMNS)
+        if not (identifier and judge and target):
+            raise CofinalError(f"{where}: id, judge or target is empty; fill in all three")
+        yield where, (identifier, judge, target, _mark(number(text) if text else None, text, where))
+
+
+def _mark(value: float | None, shown: object, where: str) -> float:
+    """A finite mark; NaN for an empty one."""
+    if shown in ("", None):
+        return math.nan
+    if value is None or not math.isfinite(value):
+        raise CofinalError(f"{where}: mark {shown!r}; expected a finite number")
+    return value
+
+
+def _read_sheets(path: Path) -> Iterator[tuple[str, Mark]]:
+    """Each judge's total of the components, with their factors, and of the grades of execution."""
+    sheets = read_json(path, "score sheets by performance")
+    if not isinstance(sheets, dict):
+        raise CofinalError(f"{path} holds {type(sheets).__name__}; expected score sheets by id")
+    for identifier, entry in sheets.items():
+        where = f"{path}, id {identifier!r}"
+        sheet = _field(entry, "sheet", (dict, type(None)), where)
+        if sheet is None:
+            continue
+        for target, part in ((COMPONENTS, "components"), (EXECUTION, "elements")):
+            rows = _field(sheet, part, (list,), where)
+            for judge, points in enumerate(_totals(rows, target == COMPONENTS, where), 1):
+                yield where, (identifier, str(judge), target, points)
+
+
+def _totals(rows: list[Any], weighted: bool, where: str) -> np.ndarray:
+    """Sum over rows of each judge's marks, times the rows' factors if weighted: (J,)."""
+    totals: np.ndarray | None = None
+    for row in rows:
+        given = _field(row, "judges", (list,), where)
+        factor = _plain(_field(row, "factor", (int, float), where), where) if weighted else 1.0
+        marks = factor * np.array([_plain(mark, where) for mark in given])
+        if totals is not None and len(marks) != len(totals):
+            raise CofinalError(
+                f"{where}: {len(marks)} judges in one row and {len(totals)} in another; "
+                "expected as many, null where a judge gave no mark"
+            )
+        totals = marks if totals is None else totals + marks
+    return np.empty(0) if totals is None else totals
+
+
+def _plain(value: object, where: str) -> float:
+    """A mark as JSON holds it."""
+    usable = isinstance(value, int | float) and not isinstance(value, bool)
+    try:
+        return _mark(float(value) if usable else None, value, where)  # type: ignore[arg-type]
+    except OverflowError:
+        return _mark(math.inf, "of hundreds of digits", where)
+
+
+def _field(value: object, name: str, kinds: tuple[type, ...], where: str) -> Any:
+    """A member of a JSON object, of one of the kinds expected."""
+    if not isinstance(value, dict) or name not in value or not isinstance(value[name], kinds):
+        words = {dict: "an object", list: "a list", type(None): "null"}
+        expected = " or ".join(dict.fromkeys(words.get(kind, "a number") for kind in kinds))
+        raise CofinalError(f"{where}: {name!r} is missing or of another kind; expected {expected}")
+    return value[name]
