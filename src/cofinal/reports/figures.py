@@ -84,7 +84,7 @@ def _rows(protocols: Sequence[ProtocolResult]) -> int:
 def draw_methods(f: Any, protocols: Sequence[ProtocolResult], human: Sequence[HumanRow]) -> None:
     """SRCC of every method with its interval, a column for each protocol."""
     experts = {row.target: row.srcc for row in human}
-    axes = f.subplots(1, len(protocols), sharey=True, squeeze=False)[0]
+    axes = f.subplots(1, len(protocols), sharey=True, sharex=True, squeeze=False)[0]
     for ax, protocol in zip(axes, protocols, strict=True):
         row, ticks, labels = 0.0, [], []
         cells = len(next(iter(protocol.methods.values())).result.cells)
