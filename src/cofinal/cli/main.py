@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("demo", "Demo", "train, evaluate and score on generated performances"),
     "train": ("train", "Train", "train a model on a data set"),
     "evaluate": ("evaluate", "Evaluate", "measure a method by folds or on the official split"),
+    "tune": ("tune", "Tune", "choose a preset's settings by folds, never on a test split"),
     "extract": ("extract", "Extract", "turn videos into clip features"),
     "score": ("score", "Score", "score videos or clip features with a trained model"),
     "data check": ("data", "Check", "find faults in labels, features and splits"),
