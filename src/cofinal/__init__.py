@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cofinal.evaluation.evaluate import evaluate
     from cofinal.evaluation.metrics import fisher_mean, mae, r_l2, srcc, within_group_srcc
     from cofinal.evaluation.result import EvaluationResult
+    from cofinal.evaluation.tuning import TuningResult, tune
     from cofinal.extraction.backbones.loading import load_backbone
     from cofinal.extraction.extractor import extract
     from cofinal.extraction.many import extract_many
@@ -54,6 +55,7 @@ _PUBLIC = {
     "Scorer": "scorer",
     "TargetPrediction": "records",
     "TrainingSettings": "config",
+    "TuningResult": "evaluation.tuning",
     "check_dataset": "data.checks",
     "evaluate": "evaluation.evaluate",
     "extract": "extraction.extractor",
@@ -72,6 +74,7 @@ _PUBLIC = {
     "srcc": "evaluation.metrics",
     "train": "training.loop",
     "train_model": "fitting",
+    "tune": "evaluation.tuning",
     "within_group_srcc": "evaluation.metrics",
 }
 
@@ -90,6 +93,7 @@ __all__ = [
     "Scorer",
     "TargetPrediction",
     "TrainingSettings",
+    "TuningResult",
     "__version__",
     "check_dataset",
     "evaluate",
@@ -109,6 +113,7 @@ __all__ = [
     "srcc",
     "train",
     "train_model",
+    "tune",
     "within_group_srcc",
 ]
 

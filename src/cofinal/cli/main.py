@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "train": ("train", "Train", "train a model on a data set"),
     "evaluate": ("evaluate", "Evaluate", "measure a method by folds or on the official split"),
     "benchmark": ("benchmark", "Benchmark", "compare many methods by honest folds"),
+    "tune": ("tune", "Tune", "choose a preset's settings by folds, never on a test split"),
     "extract": ("extract", "Extract", "turn videos into clip features"),
     "score": ("score", "Score", "score videos or clip features with a trained model"),
     "data check": ("data", "Check", "find faults in labels, features and splits"),

@@ -26,6 +26,18 @@ from cofinal.config.presets import (
     override,
     preset_from,
     preset_names,
+    preset_text,
+)
+from cofinal.config.search import (
+    SEARCH,
+    Choices,
+    Range,
+    Space,
+    default_space,
+    grid,
+    load_space,
+    space_from,
+    widened,
 )
 from cofinal.config.training import (
     CalibrationSettings,
@@ -35,9 +47,11 @@ from cofinal.config.training import (
 )
 
 __all__ = [
+    "SEARCH",
     "SETTINGS",
     "BenchmarkSettings",
     "CalibrationSettings",
+    "Choices",
     "CoFInAlSettings",
     "DataSource",
     "GdltSettings",
@@ -45,16 +59,24 @@ __all__ = [
     "MsLstmSettings",
     "Preset",
     "ProtocolSettings",
+    "Range",
     "ReleasedSettings",
     "RidgeSegmentsSettings",
     "RidgeSettings",
+    "Space",
     "SvrSettings",
     "TrainingSettings",
     "UsdlSettings",
+    "default_space",
+    "grid",
     "load_preset",
+    "load_space",
     "method_preset",
     "override",
     "preset_from",
     "preset_names",
+    "preset_text",
     "settings_class",
+    "space_from",
+    "widened",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -70,6 +71,26 @@ def load_preset(name: str) -> Preset:
         return preset_from(tomllib.loads(text), f"preset {name}")
     except tomllib.TOMLDecodeError as error:
         raise CofinalError(f"preset {path} is not TOML: {error}") from error
+
+
+def preset_text(preset: Preset, comment: str = "") -> str:
+    """The TOML of a preset, all settings written out; `load_preset` reads it back.
+
+    Args:
+        preset: what is written.
+        comment: lines for the top of the file.
+    """
+    lines = [f"# {line}".rstrip() for line in comment.splitlines()]
+    lines.append(f"method = {_toml_value(preset.method)}")
+    for name in ("model", "training"):
+        values = asdict(getattr(preset, name))
+        lines += ["", f"[{name}]", *(f"{key} = {_toml_value(v)}" for key, v in values.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: bool | int | float | str) -> str:
+    """A setting as TOML writes it, which differs from JSON in nothing that settings hold."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def method_preset(method: str, otherwise: Preset) -> Preset:

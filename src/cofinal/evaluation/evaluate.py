@@ -28,6 +28,8 @@ from cofinal.training.runs import Run, code_version, data_fingerprint
 
 # Told what is done: name of the part, parts done, parts in all.
 Report = Callable[[str, int, int], None]
+# Told the held-out performances of a finished part and their predictions (N, K).
+AfterFold = Callable[[Dataset, np.ndarray], None]
 
 
 def evaluate(
@@ -36,6 +38,7 @@ def evaluate(
     protocol: ProtocolSettings,
     folder: str | Path | None = None,
     report: Report | None = None,
+    after_fold: AfterFold | None = None,
 ) -> EvaluationResult:
     """Trains on each fold's training part and measures the predictions for its held-out part.
 
@@ -46,6 +49,8 @@ def evaluate(
         folder: where finished folds are kept, so that a killed evaluation continues, and where
             the result is written; None keeps nothing.
         report: called after each training, for progress.
+        after_fold: called before `report` with what the training predicts; whoever has seen
+            enough raises.
 
     Raises:
         CofinalError: the protocol does not fit the data; see `make_folds`.
@@ -63,9 +68,12 @@ def evaluate(
     for done, (repeat, name, index, fold) in enumerate(plan, 1):
         training = replace(preset.training, seed=preset.training.seed + repeat)
         place = fold_folder(folder, name, fold) if folder else None
-        predictions[repeat, index[fold.held_out]] = predict_fold(
+        held_out = index[fold.held_out]
+        predictions[repeat, held_out] = predict_fold(
             dataset.subset(index), fold, replace(preset, training=training), protocol, place
         )
+        if after_fold:
+            after_fold(dataset.subset(held_out), predictions[repeat, held_out])
         if report:
             report(f"{name} {fold.name}", done, len(plan))
     seconds = round(time.monotonic() - started, 1)

@@ -106,11 +106,10 @@ class EvaluationResult:
         rows = [head] + [_row(cell) for cell in self.cells]
         if len(self.cells) > 1:
             rows.append(["average", "(Fisher)", "", _text(self.average_srcc), "", "", "", ""])
-        widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
-        lines = ["  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)) for row in rows]
+        table = aligned(rows)
         if self.optimistic:
-            lines.append("OPTIMISTIC: the best epoch was chosen on the evaluated performances.")
-        return "\n".join(line.rstrip() for line in lines)
+            table += "\nOPTIMISTIC: the best epoch was chosen on the evaluated performances."
+        return table
 
     def predictions_csv(self, dataset: Dataset) -> str:
         """One line per performance and repeat: id, groups, score given and predicted per target."""
@@ -134,6 +133,13 @@ class EvaluationResult:
         write_json(folder / "result.json", self.to_json())
         write_text(folder / "table.txt", self.table() + "\n")
         write_text(folder / "predictions.csv", self.predictions_csv(dataset))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of equally many texts as a plain table."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _text(value: float | None, digits: int = 3) -> str:
