@@ -32,6 +32,8 @@ SMALL = {
     },
     "cofinal-released": {"width": 8},
     "gdlt": {"width": 8, "queries": 3},
+    "action-net": {"width": 8, "principal_components": 5},
+    "core": {"width": 8, "principal_components": 5, "exemplars": 9, "depth": 2, "segments": 3},
 }
 
 
@@ -101,7 +103,7 @@ def test_order_of_the_batch_permutes_the_answers(method: str) -> None:
     )
 
 
-@pytest.mark.parametrize("released", ["cofinal-released", "gdlt", "ridge", "mean"])
+@pytest.mark.parametrize("released", ["cofinal-released", "gdlt", "ridge", "mean", "action-net"])
 def test_order_of_clips_is_unseen_by_methods_that_claim_so(released: str) -> None:
     model, clips = prepared_model(released), make_clips([9])
     shuffled = [clips[0][torch.randperm(9, generator=torch.Generator().manual_seed(2))]]
@@ -171,7 +173,7 @@ def test_same_seed_gives_the_same_run_and_another_seed_another(
     assert np.array_equal(first, different) == (not gradient)
 
 
-@pytest.mark.parametrize("trained", ["cofinal", "cofinal-released", "gdlt"])
+@pytest.mark.parametrize("trained", ["cofinal", "cofinal-released", "gdlt", "action-net", "core"])
 def test_training_lowers_the_loss(trained: str, generated: Dataset) -> None:
     preset = small_preset(trained)
     preset = replace(preset, training=replace(preset.training, epochs=15, members=1, mixing=0.0))
@@ -192,7 +194,7 @@ def test_training_lowers_the_loss(trained: str, generated: Dataset) -> None:
 
 def test_constant_labels_get_a_sentence_where_grades_need_a_range(generated: Dataset) -> None:
     constant = replace(generated, scores=np.full_like(generated.scores, 7.0))
-    for name in ("cofinal", "ridge", "mean"):
+    for name in ("cofinal", "ridge", "mean", "action-net", "core"):
         with pytest.raises(CofinalError, match="training scores are 7"):
             train(constant, small_preset(name), show_progress=False)
 

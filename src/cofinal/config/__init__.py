@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from cofinal.config.methods import (
     SETTINGS,
+    ActionNetSettings,
     CoFInAlSettings,
+    CoReSettings,
     GdltSettings,
     MeanSettings,
     ReleasedSettings,
@@ -26,7 +28,9 @@ from cofinal.config.training import DataSource, ProtocolSettings, TrainingSettin
 
 __all__ = [
     "SETTINGS",
+    "ActionNetSettings",
     "CoFInAlSettings",
+    "CoReSettings",
     "DataSource",
     "GdltSettings",
     "MeanSettings",

@@ -14,6 +14,8 @@ METHODS: dict[str, tuple[str, str]] = {
     "gdlt": ("released", "Gdlt"),
     "ridge": ("ridge", "Ridge"),
     "mean": ("mean", "Mean"),
+    "action-net": ("action_net", "ActionNet"),
+    "core": ("core", "CoRe"),
 }
 
 
