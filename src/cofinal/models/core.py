@@ -182,6 +182,13 @@ class CoRe(AssessmentModel):
         difference_BEK: Tensor = expected_score(chance_BEKR, place_BEKR, self.difference_edges_KR)
         return difference_BEK
 
+    def leaves(self, difference_BEK: Tensor) -> tuple[Tensor, Tensor]:
+        """What the tree should answer: one at a difference's group (B, E, K, R), and its place."""
+        edges_KR = self.difference_edges_KR
+        width_KR = edges_KR.diff(dim=-1).clamp(min=TINY)
+        place_BEKR = (difference_BEK.unsqueeze(-1) - edges_KR[:, :-1]) / width_KR
+        return one_hot(grade_of(difference_BEK, edges_KR), place_BEKR), place_BEKR.clamp(0, 1)
+
     def training_loss(
         self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
     ) -> dict[str, Tensor]:
@@ -190,14 +197,11 @@ class CoRe(AssessmentModel):
         unit_BK = to_unit_score(scores_BK, self.edges_KG)
         other_BE = others(len(own_BD), own_BD.device)
         chance_BEKR, place_BEKR = self.compare(own_BD, own_BD[other_BE], unit_BK[other_BE])
-        difference_BEK = unit_BK.unsqueeze(1) - unit_BK[other_BE]
-        member_BEKR = one_hot(grade_of(difference_BEK, self.difference_edges_KR), chance_BEKR)
-        low_KR, width_KR = self.difference_edges_KR[:, :-1], self.difference_edges_KR.diff(dim=-1)
-        true_BEKR = (difference_BEK.unsqueeze(-1) - low_KR) / width_KR.clamp(min=TINY)
-        error_BEKR = place_BEKR - true_BEKR.clamp(0, 1)
+        member_BEKR, true_BEKR = self.leaves(unit_BK.unsqueeze(1) - unit_BK[other_BE])
+        error_BEKR = member_BEKR * (place_BEKR - true_BEKR)
         return {
             "group": group_cross_entropy(chance_BEKR, member_BEKR),
-            "place": (member_BEKR * error_BEKR.square()).sum(-1).mean(),
+            "place": error_BEKR.square().sum(-1).mean(),
         }
 
 
