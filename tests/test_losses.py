@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from cofinal.losses import (
     dot_regression,
     grade_cross_entropy,
+    group_cross_entropy,
     hardest_triplet,
     prototype_separation,
     scaled_squared_error,
@@ -23,6 +24,15 @@ def test_grade_cross_entropy_with_hard_targets_is_the_usual_one() -> None:
     assert mine.item() == pytest.approx(
         F.nll_loss(probabilities[:, 0].log(), grade).item(), abs=1e-4
     )
+
+
+def test_group_cross_entropy_is_the_sum_of_torchs_binary_ones() -> None:
+    torch.manual_seed(0)
+    probabilities = torch.randn(5, 2, 4).softmax(-1)
+    member = F.one_hot(torch.randint(4, (5, 2)), 4).float()
+    expected = 4 * F.binary_cross_entropy(probabilities, member)
+    mine = group_cross_entropy(probabilities, member)
+    assert mine.item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_dot_regression_equals_its_equation() -> None:

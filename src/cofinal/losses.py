@@ -40,6 +40,19 @@ def distribution_divergence(log_predicted: Tensor, target: Tensor) -> Tensor:
     return (torch.special.xlogy(target, target) - target * log_predicted).sum(-1).mean()
 
 
+def group_cross_entropy(probabilities: Tensor, member: Tensor) -> Tensor:
+    """Mean of -sum_r [m_r log p_r + (1 - m_r) log(1 - p_r)]: each group as a question of its own.
+
+    Paper: CoRe (Yu et al., ICCV 2021), classification term of the regression tree.
+
+    Args:
+        probabilities: (..., R) predicted, summing to one.
+        member: (..., R) one at the true group, zero elsewhere.
+    """
+    right = member * (probabilities + TINY).log()
+    return -(right + (1 - member) * (1 - probabilities + TINY).log()).sum(-1).mean()
+
+
 def dot_regression(direction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Fine term: mean of w/2 (<e, f> - 1)^2 over unit vectors f and their targets e.
 

@@ -14,9 +14,12 @@ import tyro
 
 from cofinal.cli.settings import default_preset
 from cofinal.config import (
+    SEARCH,
     SETTINGS,
     BenchmarkSettings,
     DataSource,
+    Preset,
+    grid,
     load_preset,
     method_preset,
 )
@@ -89,6 +92,17 @@ class Benchmark:
         print(json.dumps(found.to_json(), indent=2) if self.json else found.markdown())
         return 0
 
+    def choice(self, preset: Preset) -> Any:
+        """The settings that --nested chooses from; None for methods that have none."""
+        from cofinal.evaluation.nested import Choice
+
+        space = SEARCH.get(preset.method)
+        if not self.settings.nested or not space:
+            return None
+        # The preset's own settings are always among the candidates.
+        others = grid(space, self.settings.candidates - 1) if self.settings.candidates > 1 else []
+        return Choice(({}, *others))
+
     def human(self, dataset: Any) -> list[Any]:
         """What one judge achieves, where the judges' marks are at hand."""
         from cofinal.data.judges import judge_file, judge_marks
@@ -114,10 +128,9 @@ class Benchmark:
         base = load_preset(default_preset(self.source.dataset))
         found = []
         for name in self.settings.methods or tuple(SETTINGS):
-            if name.endswith(".toml"):
-                found.append(Entry(Path(name).stem, load_preset(name)))
-            else:
-                found.append(Entry(name, method_preset(name, base)))
+            is_file = name.endswith(".toml")
+            preset = load_preset(name) if is_file else method_preset(name, base)
+            found.append(Entry(Path(name).stem if is_file else name, preset, self.choice(preset)))
         labels = [entry.label for entry in found]
         for label in labels:
             if labels.count(label) > 1:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from cofinal.config.benchmark import BenchmarkSettings
 from cofinal.config.methods import (
     SETTINGS,
+    ActionNetSettings,
     CoFInAlSettings,
+    CoReSettings,
     GdltSettings,
     MeanSettings,
     MsLstmSettings,
@@ -49,10 +51,12 @@ from cofinal.config.training import (
 __all__ = [
     "SEARCH",
     "SETTINGS",
+    "ActionNetSettings",
     "BenchmarkSettings",
     "CalibrationSettings",
     "Choices",
     "CoFInAlSettings",
+    "CoReSettings",
     "DataSource",
     "GdltSettings",
     "MeanSettings",

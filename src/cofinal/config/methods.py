@@ -186,6 +186,52 @@ class MeanSettings:
     """`mean` has no settings."""
 
 
+@dataclass(frozen=True)
+class ActionNetSettings:
+    """Settings of `action-net`."""
+
+    principal_components: int = 256
+    """Leading directions of the clip features that the network sees."""
+    width: int = 64
+    """Model width, D."""
+    dropout: float = 0.3
+    """Dropout of clips and of the pooled performance."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        for name in ("principal_components", "width"):
+            check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        check(0 <= self.dropout < 1, "dropout", self.dropout, "0 up to but not including 1")
+
+
+@dataclass(frozen=True)
+class CoReSettings:
+    """Settings of `core`."""
+
+    exemplars: int = 10
+    """Training performances of known score that a performance is compared with, E."""
+    depth: int = 4
+    """Decisions from the root of the tree to a leaf; there are 2 to the power of it groups."""
+    decision: Literal["most-probable", "expectation"] = "most-probable"
+    """Whether the score difference is the most probable group's, or the expectation over all."""
+    segments: int = 10
+    """Time segments that a performance's feature is averaged over, P."""
+    principal_components: int = 256
+    """Leading directions of the clip features that the network sees."""
+    width: int = 32
+    """Width of features and tree, D."""
+    dropout: float = 0.3
+    """Dropout of segment features."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        for name in ("exemplars", "segments", "principal_components", "width"):
+            check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        # More than a thousand groups cannot be told apart, and the tree doubles with every level.
+        check(1 <= self.depth <= 10, "depth", self.depth, "1 to 10")
+        check(0 <= self.dropout < 1, "dropout", self.dropout, "0 up to but not including 1")
+
+
 SETTINGS: dict[str, type] = {
     "cofinal": CoFInAlSettings,
     "cofinal-released": ReleasedSettings,
@@ -196,6 +242,8 @@ SETTINGS: dict[str, type] = {
     "usdl": UsdlSettings,
     "ms-lstm": MsLstmSettings,
     "mean": MeanSettings,
+    "action-net": ActionNetSettings,
+    "core": CoReSettings,
 }
 
 

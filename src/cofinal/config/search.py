@@ -112,6 +112,30 @@ SEARCH: dict[str, Space] = {
         **RELEASED_TRAINING,
     },
     "gdlt": {"model.triplet_weight": Choices(0.0, 0.5, 1.0), **RELEASED_TRAINING},
+    "ridge-segments": {"model.segments": Choices(1, 2, 4, 8)},
+    "svr": {
+        "model.cost": Choices(1.0, 10.0, 30.0),
+        "model.epsilon": Choices(0.1, 0.3),
+        "model.gamma": Choices(0.1, 0.3, 1.0),
+    },
+    "usdl": {
+        "model.spread": Choices(0.03, 0.05, 0.1),
+        "training.learning_rate": Range(3e-4, 3e-3, log=True),
+        "training.channel_dropout": Choices(0.0, 0.3),
+    },
+    "ms-lstm": {
+        "model.dropout": Choices(0.3, 0.5),
+        "training.learning_rate": Range(3e-4, 3e-3, log=True),
+        "training.channel_dropout": Choices(0.0, 0.3),
+    },
+    "action-net": {
+        "model.dropout": Choices(0.0, 0.3, 0.5),
+        "training.learning_rate": Range(3e-4, 3e-3, log=True),
+    },
+    "core": {
+        "model.depth": Choices(2, 3, 4, 5),
+        "training.learning_rate": Range(3e-4, 3e-3, log=True),
+    },
 }
 
 

@@ -18,6 +18,8 @@ METHODS: dict[str, tuple[str, str]] = {
     "usdl": ("usdl", "Usdl"),
     "ms-lstm": ("ms_lstm", "MsLstm"),
     "mean": ("mean", "Mean"),
+    "action-net": ("action_net", "ActionNet"),
+    "core": ("core", "CoRe"),
 }
 
 
