@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -336,7 +337,7 @@ def method_result(
             cells.append(cell)
     seconds = round(sum(cell.seconds for cell in cells), 1)
     edges = [cell.grade_edges for cell in cells if cell.grade_edges is not None]
-    chosen = [str(cell.chosen) for cell in cells if cell.chosen]
+    chosen = [chosen_text(cell.chosen) for cell in cells] if entry.choice else []
     return MethodResult(
         label=entry.label,
         result=summarise(
@@ -349,6 +350,11 @@ def method_result(
         grade_edges=np.mean(edges, axis=0) if edges else None,
         predicted=first_predictions(jobs, predictions[0], position, folder),
     )
+
+
+def chosen_text(changes: Mapping[str, Any]) -> str:
+    """A nested choice as text; no change is the preset's own settings."""
+    return ", ".join(f"{name} {value}" for name, value in changes.items()) or "as in the preset"
 
 
 def grade_chances(
