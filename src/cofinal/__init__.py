@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from cofinal.version import __version__
 
 if TYPE_CHECKING:
+    from cofinal.calibration import Calibration
     from cofinal.checkpoints import import_checkpoint
     from cofinal.config import (
+        CalibrationSettings,
         DataSource,
         Preset,
         ProtocolSettings,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from cofinal.data.features import read_features
     from cofinal.errors import CofinalError
     from cofinal.evaluation.evaluate import evaluate
+    from cofinal.evaluation.intervals import calibrate, coverage
     from cofinal.evaluation.metrics import fisher_mean, mae, r_l2, srcc, within_group_srcc
     from cofinal.evaluation.result import EvaluationResult
     from cofinal.extraction.backbones.loading import load_backbone
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 # name -> module it lives in
 _PUBLIC = {
     "METHODS": "models",
+    "Calibration": "calibration",
+    "CalibrationSettings": "config",
     "ClipFeatures": "records",
     "CofinalError": "errors",
     "DataSource": "config",
@@ -54,7 +59,9 @@ _PUBLIC = {
     "Scorer": "scorer",
     "TargetPrediction": "records",
     "TrainingSettings": "config",
+    "calibrate": "evaluation.intervals",
     "check_dataset": "data.checks",
+    "coverage": "evaluation.intervals",
     "evaluate": "evaluation.evaluate",
     "extract": "extraction.extractor",
     "extract_many": "extraction.many",
@@ -77,6 +84,8 @@ _PUBLIC = {
 
 __all__ = [
     "METHODS",
+    "Calibration",
+    "CalibrationSettings",
     "ClipFeatures",
     "CofinalError",
     "DataSource",
@@ -91,7 +100,9 @@ __all__ = [
     "TargetPrediction",
     "TrainingSettings",
     "__version__",
+    "calibrate",
     "check_dataset",
+    "coverage",
     "evaluate",
     "extract",
     "extract_many",
