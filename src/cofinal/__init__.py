@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from cofinal.version import __version__
 
 if TYPE_CHECKING:
+    from cofinal.calibration import Calibration
     from cofinal.checkpoints import import_checkpoint
     from cofinal.config import (
+        CalibrationSettings,
         DataSource,
         Preset,
         ProtocolSettings,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from cofinal.data.features import read_features
     from cofinal.errors import CofinalError
     from cofinal.evaluation.evaluate import evaluate
+    from cofinal.evaluation.intervals import calibrate, coverage
     from cofinal.evaluation.metrics import fisher_mean, mae, r_l2, srcc, within_group_srcc
     from cofinal.evaluation.result import EvaluationResult
     from cofinal.evaluation.tuning import TuningResult, tune
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
 # name -> module it lives in
 _PUBLIC = {
     "METHODS": "models",
+    "Calibration": "calibration",
+    "CalibrationSettings": "config",
     "ClipFeatures": "records",
     "CofinalError": "errors",
     "DataSource": "config",
@@ -56,7 +61,9 @@ _PUBLIC = {
     "TargetPrediction": "records",
     "TrainingSettings": "config",
     "TuningResult": "evaluation.tuning",
+    "calibrate": "evaluation.intervals",
     "check_dataset": "data.checks",
+    "coverage": "evaluation.intervals",
     "evaluate": "evaluation.evaluate",
     "extract": "extraction.extractor",
     "extract_many": "extraction.many",
@@ -80,6 +87,8 @@ _PUBLIC = {
 
 __all__ = [
     "METHODS",
+    "Calibration",
+    "CalibrationSettings",
     "ClipFeatures",
     "CofinalError",
     "DataSource",
@@ -95,7 +104,9 @@ __all__ = [
     "TrainingSettings",
     "TuningResult",
     "__version__",
+    "calibrate",
     "check_dataset",
+    "coverage",
     "evaluate",
     "extract",
     "extract_many",
