@@ -64,6 +64,14 @@ def test_each_performance_is_predicted_by_a_model_that_has_not_seen_it(
             np.testing.assert_allclose(row, expected, rtol=1e-5)
 
 
+def test_each_fold_is_told_with_what_was_predicted(generated: Dataset) -> None:
+    told: list[tuple[Dataset, np.ndarray]] = []
+    result = evaluate(generated, MEAN, KFOLD, after_fold=lambda *fold: told.append(fold))
+    for fold, (held_out, predicted) in zip(make_folds(generated, KFOLD), told, strict=True):
+        assert held_out.ids == generated.subset(fold.held_out).ids
+        np.testing.assert_array_equal(predicted, result.predictions[0, fold.held_out])
+
+
 def test_each_category_has_a_model_of_its_own(generated: Dataset) -> None:
     names = tuple("ab"[i % 2] for i in range(len(generated)))
     dataset = replace(generated, categories=names)

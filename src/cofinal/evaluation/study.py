@@ -99,13 +99,10 @@ class Study:
         self.optuna, self.seed = import_optuna(), seed
         path = folder / DATABASE
         try:
-            self.study: optuna.Study = self.optuna.create_study(
-                storage=f"sqlite:///{path}",
-                study_name=NAME,
-                direction=direction,
-                load_if_exists=True,
-                pruner=self.optuna.pruners.MedianPruner(UNPRUNED_TRIALS, UNPRUNED_FOLDS),
-            )
+            self.study = self._open(path, direction)
+            if not self.counted():  # a search that failed before its first trial may start anew
+                self.optuna.delete_study(study_name=NAME, storage=f"sqlite:///{path}")
+                self.study = self._open(path, direction)
         except Exception as error:  # Optuna and SQLAlchemy raise many kinds for other files
             raise CofinalError(
                 f"{path} is no readable study ({type(error).__name__}); "
@@ -116,7 +113,18 @@ class Study:
         for trial in self._in_state("RUNNING"):  # killed
             self.study.tell(trial.number, state=self.optuna.trial.TrialState.FAIL)
 
+    def _open(self, path: Path, direction: str) -> optuna.Study:
+        study: optuna.Study = self.optuna.create_study(
+            storage=f"sqlite:///{path}",
+            study_name=NAME,
+            direction=direction,
+            load_if_exists=True,
+            pruner=self.optuna.pruners.MedianPruner(UNPRUNED_TRIALS, UNPRUNED_FOLDS),
+        )
+        return study
+
     def _claim(self, path: Path, wanted: dict[str, Any]) -> None:
+        """Makes the study that of a search, or makes sure that it is."""
         found = self.study.user_attrs.get("search")
         if found is None:
             self.study.set_user_attr("search", wanted)
@@ -153,7 +161,7 @@ class Study:
         self.study.sampler = self.optuna.samplers.TPESampler(
             seed=(self.seed * TRIAL_STRIDE + number) % 2**32, constant_liar=False
         )
-        if number == 0 and not self._in_state("WAITING"):
+        if number == 0:
             self.study.enqueue_trial(first)
         return self.study.ask(self.distributions)
 

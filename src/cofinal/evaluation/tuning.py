@@ -64,10 +64,11 @@ class Search:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; two searches are the same if these are."""
+        kept_apart = [self.dataset.categories, self.dataset.groups.get(str(self.protocol.group))]
         values = {
             "preset": self.preset.to_json(),
             "protocol": asdict(self.protocol),
-            "data": data_fingerprint(self.dataset),
+            "data": data_fingerprint(self.dataset) | {"groups_sha256": digest(kept_apart)},
             "space": {name: entry.to_json() for name, entry in self.space.items()},
             "objective": self.objective,
             "seed": self.seed,
@@ -127,6 +128,11 @@ def tune(
         result = summarise(study, search)
         result.save(folder)
     return result
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of plain values."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def without_test(dataset: Dataset) -> Dataset:
@@ -201,8 +207,7 @@ def fold_by_fold(
                 raise StoppedError
 
     # Named by settings, so that the same settings are never trained twice.
-    digest = hashlib.sha256(json.dumps(preset.to_json(), sort_keys=True).encode()).hexdigest()
-    place = folder / "trials" / digest[:16]
+    place = folder / "trials" / digest(preset.to_json())[:16]
     result = evaluate(search.dataset, preset, search.protocol, place, report, after_fold)
     return average([getattr(cell, search.objective) for cell in result.cells], search.objective)
 
