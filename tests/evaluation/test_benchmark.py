@@ -38,7 +38,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     started: list[str] = []
     original = cells.run_job
 
-    def counted(shared: SharedData, job: cells.Job, *rest: Any) -> int:
+    def counted(shared: SharedData, job: cells.Job, *rest: Any) -> Any:
         started.append(job.label)
         return original(shared, job, *rest)
 
@@ -263,12 +263,19 @@ def test_the_command_writes_tables_and_json_and_continues(
     generated_source: DataSource, run_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = f"benchmark --dataset {generated_source.dataset} --methods mean ridge --folds 3 "
-    command += f"--out {run_folder} --protocols kfold group:event final"
+    command += f"--out {run_folder} --protocols kfold group:event final best-on-test"
     assert main(command.split()) == 0
     shown = capsys.readouterr().out
+    assert shown.count("SRCC of best epoch on test, OPTIMISTIC") == 2  # one a target
     assert "## No event in two folds" in shown and "best baseline" in shown
     saved = json.loads((run_folder / "benchmark.json").read_text())
-    assert [p["name"] for p in saved["protocols"]] == ["kfold", "group:event", "final"]
+    assert [p["name"] for p in saved["protocols"]] == [
+        "kfold",
+        "group:event",
+        "final",
+        "best-on-test",
+    ]
+    assert [p["optimistic"] for p in saved["protocols"]] == [False, False, False, True]
     ridge = saved["protocols"][0]["methods"]["ridge"]
     assert ridge["preset"]["method"] == "ridge"
     assert f"| ridge | {ridge['cells'][0]['srcc']:.3f} (" in shown

@@ -23,6 +23,7 @@ from cofinal.evaluation.cells import (
     cell_identity,
     finished_cell,
     run_job,
+    save_cells,
 )
 from cofinal.evaluation.compare import Comparison, compare
 from cofinal.evaluation.coverage import (
@@ -236,9 +237,12 @@ def run_benchmark(
         shared = SharedData.of(dataset)
         # With several workers, more threads than processors would wait for each other.
         threads = 1 if workers > 1 else 0
-        calls = [(shared, job, folder, threads) for job in missing]
-        for count in side_by_side(run_job, calls, workers, engine):
-            done += count
+        # A cluster's workers may not see this disk, so cells come back and are written here.
+        place = folder if engine == "local" else None
+        calls = [(shared, job, threads, place) for job in missing]
+        for job, cells in side_by_side(run_job, calls, workers, engine):
+            save_cells(job, cells, folder)
+            done += len(cells)
             if report:
                 report(done, total)
     names = list(dict.fromkeys(name for name, _ in jobs))

@@ -153,8 +153,17 @@ def finished_cell(job: Job, folder: Path, seed: int) -> CellResult | None:
     return cell if cell.identity == job.identities[job.seeds.index(seed)] else None
 
 
-def run_job(shared: SharedData, job: Job, folder: Path, threads: int) -> int:
-    """Trains the cells of a job and writes them; returns how many. Runs in a worker process."""
+def run_job(
+    shared: SharedData, job: Job, threads: int, folder: Path | None
+) -> tuple[Job, list[CellResult]]:
+    """Trains the cells of a job, in a worker process that need not see the benchmark's folder.
+
+    Args:
+        shared: all performances.
+        job: what to train.
+        threads: of this process; 0 leaves them as they are.
+        folder: where the training is kept until it is done, for a kill; None keeps nothing.
+    """
     if threads:
         torch.set_num_threads(threads)
     started = time.monotonic()
@@ -166,22 +175,29 @@ def run_job(shared: SharedData, job: Job, folder: Path, threads: int) -> int:
     answers = _answers(dataset, job, preset, folder)
     seconds = round((time.monotonic() - started) / len(job.seeds), 2)
     ids = tuple(dataset.ids[i] for i in job.fold.held_out)
-    for seed, identity, answer in zip(job.seeds, job.identities, answers, strict=True):
-        CellResult(identity, ids, *answer, seconds, chosen).save(job.cell_file(folder, seed))
+    return job, [
+        CellResult(identity, ids, *answer, seconds, chosen)
+        for identity, answer in zip(job.identities, answers, strict=True)
+    ]
+
+
+def save_cells(job: Job, cells: Sequence[CellResult], folder: Path) -> None:
+    """Writes the cells of a finished job; what was kept for a kill is no longer needed."""
+    for seed, cell in zip(job.seeds, cells, strict=True):
+        cell.save(job.cell_file(folder, seed))
     shutil.rmtree(job.unfinished_folder(folder), ignore_errors=True)
-    return len(job.seeds)
 
 
 Answer = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
-def _answers(dataset: Dataset, job: Job, preset: Preset, folder: Path) -> list[Answer]:
+def _answers(dataset: Dataset, job: Job, preset: Preset, folder: Path | None) -> list[Answer]:
     """Predictions, grade probabilities and edges for each seed."""
     training, held_out = dataset.subset(job.fold.train), dataset.subset(job.fold.held_out)
     if job.protocol.protocol == "best-on-test":
         presets = [replace(preset, training=replace(preset.training, seed=s)) for s in job.seeds]
         return [(best_epoch(training, held_out, each), None, None) for each in presets]
-    place = job.unfinished_folder(folder)
+    place = job.unfinished_folder(folder) if folder else None
     models = train_seeds(training, preset, job.seeds, place, show_progress=False)
     return [_answer(model, held_out.clips) for model in models]
 

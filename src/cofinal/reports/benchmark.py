@@ -61,8 +61,13 @@ class Benchmark:
     def markdown(self) -> str:
         """The tables, a section for each protocol."""
         lines = [f"# Benchmark: {self.data['name']}", "", *self._head(), ""]
+        optimistic = next((p for p in self.protocols if p.name == "best-on-test"), None)
+        beside = any(p.name == "final" for p in self.protocols)
         for protocol in self.protocols:
-            lines += protocol_section(protocol, self.human)
+            if protocol is optimistic and beside:
+                continue
+            best = optimistic if protocol.name == "final" else None
+            lines += protocol_section(protocol, self.human, best)
             lines += coverage_section(protocol, self.settings.confidence)
         if self.human:
             lines += human_section(self.human)
@@ -131,21 +136,33 @@ def protocol_json(protocol: ProtocolResult) -> dict[str, Any]:
     }
 
 
-def protocol_section(protocol: ProtocolResult, human: Sequence[HumanRow]) -> list[str]:
-    """The Markdown tables of one protocol, one a target and category."""
+def protocol_section(
+    protocol: ProtocolResult, human: Sequence[HumanRow], best: ProtocolResult | None = None
+) -> list[str]:
+    """The Markdown tables of one protocol, one a target and category.
+
+    Args:
+        protocol: the methods' results.
+        human: what one judge achieves.
+        best: results of the best epoch on the test split, for a column of their own.
+    """
+    columns = [*COLUMNS, *(["SRCC of best epoch on test, OPTIMISTIC"] if best else [])]
     lines = [f"## {title(protocol.name)}", ""]
     first = next(iter(protocol.methods.values())).result
     for row, cell in enumerate(first.cells):
         heading = cell.target if cell.category is None else f"{cell.target}, {cell.category}"
         lines += [f"### {heading} ({cell.performances} performances)", ""]
-        lines += ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
+        lines += ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
         compared = {c.label: c for c in protocol.comparisons.get(cell.target, [])}
         for label, method in protocol.methods.items():
             cells = cell_texts(method.result.cells[row])
             versus = compared.get(label) if cell.category is None else None
             is_baseline = protocol.baseline.get(cell.target) == label
             cells += difference_texts(versus, is_baseline)
-            lines.append("| " + " | ".join([label, *cells, training_text(method)]) + " |")
+            cells.append(training_text(method))
+            if best:
+                cells.append(with_interval(best.methods[label].result.cells[row].srcc, None, 3))
+            lines.append("| " + " | ".join([label, *cells]) + " |")
         lines += [human_line(row, "") for row in human if row.target == cell.target]
         lines.append("")
     return lines
