@@ -37,6 +37,11 @@ from cofinal.evaluation.tuning import tune
 KFOLD = ProtocolSettings("kfold", folds=3)
 RATE = Range(1e-4, 1e-1, log=True)
 SMALL = {"model.grades": Choices(2, 3, 4), "training.learning_rate": RATE}
+TINY = [
+    *("--model.width", "8", "--model.heads", "2", "--model.principal-components", "8"),
+    *("--training.epochs", "1", "--training.members", "1", "--training.device", "cpu"),
+    *("--protocol", "group", "--group", "event", "--folds", "2", "--trials", "3"),
+]
 Planted = Callable[[Preset, int], float]
 
 
@@ -88,6 +93,14 @@ def search(
         return tune(**(given | changes), trials=trials, folder=folder)
 
     return run
+
+
+@pytest.fixture
+def command(generated_source: DataSource, run_folder: Path, tmp_path: Path) -> list[str]:
+    """A tiny search from the command line."""
+    (tmp_path / "space.toml").write_text('"model.grades" = [2, 4]\n"model.summary_share" = [0, 1]')
+    space = ["--space", str(tmp_path / "space.toml"), "--out", str(run_folder)]
+    return ["tune", "--dataset", generated_source.dataset, *TINY, *space]
 
 
 def without_seconds(result: TuningResult) -> list[Any]:
@@ -163,9 +176,8 @@ def test_more_trials_run_only_what_is_missing(
 
 
 def test_a_search_killed_by_the_system_does_not_count_the_open_trial(
-    generated_source: DataSource, run_folder: Path
+    command: list[str], run_folder: Path
 ) -> None:
-    command = ["tune", "--dataset", generated_source.dataset, *TINY, "--out", str(run_folder)]
     code = (
         "import os, sys, cofinal.evaluation.evaluate as m; from cofinal.cli.main import main\n"
         "train, left = m.train, [5]\n"
@@ -409,22 +421,13 @@ def test_without_optuna_a_sentence_says_how_to_get_it(
     assert "pip install 'cofinal[tune]'" in capsys.readouterr().err
 
 
-TINY = [
-    *("--model.width", "8", "--model.heads", "2", "--model.principal-components", "8"),
-    *("--training.epochs", "1", "--training.members", "1", "--training.device", "cpu"),
-    *("--protocol", "group", "--group", "event", "--folds", "2", "--trials", "3"),
-]
-
-
 def test_the_command_prints_best_trials_caution_and_json(
+    command: list[str],
     generated_source: DataSource,
     run_folder: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "space.toml").write_text('"model.grades" = [2, 4]\n"model.summary_share" = [0, 1]')
-    command = ["tune", "--dataset", generated_source.dataset, *TINY, "--out", str(run_folder)]
-    command += ["--space", str(tmp_path / "space.toml")]
     capsys.readouterr()
     assert main(command) == 0
     text = capsys.readouterr().out
