@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from cofinal.config import GdltSettings, Preset, TrainingSettings
+from cofinal.config import SETTINGS, Preset, TrainingSettings
 from cofinal.data.dataset import Dataset
 from cofinal.models.inference import predict_scores
 from cofinal.models.interface import AssessmentModel
@@ -83,13 +83,15 @@ def test_training_moves_every_parameter_of_every_member(generated: Dataset, stil
         assert unmoved == []
 
 
-@pytest.mark.parametrize("method", ["cofinal", "gdlt"])
+@pytest.mark.parametrize("method", ["cofinal", "gdlt", "usdl", "ms-lstm"])
 def test_losses_of_the_stack_are_those_of_each_member(
     generated: Dataset, still: Preset, method: str
 ) -> None:
-    preset = still if method == "cofinal" else replace(still, method="gdlt", model=GdltSettings())
+    preset = (
+        still if method == "cofinal" else replace(still, method=method, model=SETTINGS[method]())
+    )
     members, staged = prepare_members(generated, preset)
-    if method == "gdlt":
+    if method != "cofinal":
         members = [_without_dropout(member) for member in members]
     batch = first_batch(staged, generated, preset.training)
     losses = MemberStack(members, 0.0).loss(batch)
