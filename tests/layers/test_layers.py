@@ -13,7 +13,7 @@ from torch import nn
 from cofinal.errors import CofinalError
 from cofinal.layers.attention import Attention, relative_time_code
 from cofinal.layers.etf import direction_to_place, place_to_direction, simplex_etf
-from cofinal.layers.summary import soft_segments, time_average
+from cofinal.layers.summary import equal_segments, soft_segments, time_average
 from cofinal.layers.whitening import ClipWhitening
 
 
@@ -105,3 +105,17 @@ def test_whitening_of_constant_clips_stays_finite() -> None:
     layer = ClipWhitening(4, 4)
     layer.fit([torch.ones(5, 4)])
     assert torch.isfinite(layer(torch.ones(2, 4))).all()
+
+
+@pytest.mark.parametrize(("clips", "segments"), [(1, 4), (3, 4), (8, 4), (13, 5), (7, 1)])
+def test_equal_segments_are_means_of_finely_cut_clips(clips: int, segments: int) -> None:
+    """Every clip cut in as many slices as there are segments divides without a rest."""
+    clips_TC = torch.randn(clips, 3)
+    slices = clips_TC.repeat_interleave(segments, 0)
+    expected_PC = slices.reshape(segments, clips, 3).mean(1)
+    padded_BTC = torch.cat([clips_TC, torch.full((4, 3), 100.0)]).unsqueeze(0)
+    mask_BT = (torch.arange(clips + 4) < clips).unsqueeze(0)
+    parts_BPC = equal_segments(padded_BTC, mask_BT, segments)
+    torch.testing.assert_close(parts_BPC[0], expected_PC, atol=1e-5, rtol=1e-5)
+    average_BC = time_average(padded_BTC, mask_BT)
+    torch.testing.assert_close(parts_BPC.mean(1), average_BC, atol=1e-5, rtol=1e-5)

@@ -141,6 +141,8 @@ class SvrSettings:
 class UsdlSettings:
     """Settings of `usdl`."""
 
+    principal_components: int = 256
+    """Leading directions of the clip features that the network sees."""
     bins: int = 101
     """Score bins, evenly spaced over the range of the training scores with a margin."""
     spread: float = 0.05
@@ -150,6 +152,12 @@ class UsdlSettings:
 
     def __post_init__(self) -> None:
         check_values(self)
+        check(
+            self.principal_components >= 1,
+            "principal_components",
+            self.principal_components,
+            "1 or more",
+        )
         check(self.bins >= 2, "bins", self.bins, "2 or more")
         check(self.spread > 0, "spread", self.spread, "more than 0")
         check(self.width >= 2, "width", self.width, "2 or more")

@@ -46,7 +46,7 @@ class Lstm(nn.Module):
             state_BD = torch.lerp(state_BD, next_state_BD, moves_B1)
             cell_BD = torch.lerp(cell_BD, next_cell_BD, moves_B1)
             raise_B1 = self.to_raise(cell_BD).sigmoid()
-            waiting_B1 = update_B1 + raise_B1.minimum(1 - update_B1)
+            waiting_B1 = (update_B1 + raise_B1).clamp(max=1)
             update_B1 = torch.lerp(waiting_B1, raise_B1, moves_B1)
         return state_BD
 

@@ -23,6 +23,8 @@ from cofinal.layers.summary import time_average
 from cofinal.models.interface import AssessmentModel, ModelOutput, Task, summarise_each
 
 STRENGTHS = np.logspace(-2, 5, 15)
+# Relative error of a float32 average over many clips.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ class RidgeSolution:
 def standard_scale(values_NF: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation (F,) of each column; a constant column has the deviation 1."""
     deviation_F = values_NF.std(0)
-    return values_NF.mean(0), np.where(deviation_F > 0, deviation_F, 1.0)
+    # Averaging in float32 makes a constant tremble; scaled up, the tremor would be a feature.
+    varies_F = deviation_F > ROUNDING * np.abs(values_NF).max(0)
+    return values_NF.mean(0), np.where(varies_F, deviation_F, 1.0)
 
 
 def solve_ridge(

@@ -3,11 +3,13 @@
 Paper: Tang et al., CVPR 2020, "Uncertainty-aware score distribution learning for action quality
 assessment" (USDL).
 Reproduced: the score as a Gaussian over score bins, clip features averaged over time, a perceptron
-with softmax, Kullback-Leibler loss. Differs: the answer is the expectation of the distribution,
-where the paper takes the most probable bin, since a bin's middle ties performances that a rank
-correlation wants apart; the bins span the range of the training scores with a margin; several
-targets share the hidden layers. Not reproduced: the several-judge variant (MUSDL), which learns a
-distribution from each judge's own score, because training sees final scores only.
+with softmax, Kullback-Leibler loss. Differs: the clip features are given and not trained along, so
+that their whitened principal components take the place of a trained backbone's output; the answer
+is the expectation of the distribution, where the paper takes the most probable bin, since bins tie
+performances that differ and leap between neighbours; the bins span the range of the training scores
+with a margin; several targets share the hidden layers. Not reproduced: the several-judge variant
+(MUSDL), which learns a distribution from each judge's own score, because training sees final scores
+only.
 
 Letters: B videos, T clips, C backbone channels, K targets, L score bins, N performances.
 """
@@ -24,6 +26,7 @@ from torch import Tensor, nn
 from cofinal.config import UsdlSettings
 from cofinal.grades import to_unit_score
 from cofinal.layers.summary import time_average
+from cofinal.layers.whitening import ClipWhitening
 from cofinal.losses import distribution_divergence
 from cofinal.models.interface import AssessmentModel, ModelOutput, Task
 
@@ -48,7 +51,8 @@ class Usdl(AssessmentModel):
 
     def __init__(self, task: Task, settings: UsdlSettings) -> None:
         super().__init__(task, settings)
-        widths = (task.channels, settings.width, settings.width // 2)
+        self.whitening = ClipWhitening(task.channels, settings.principal_components)
+        widths = (self.whitening.width, settings.width, settings.width // 2)
         self.hidden = nn.Sequential()
         for narrow_from, narrow_to in pairwise(widths):
             self.hidden.extend([nn.Linear(narrow_from, narrow_to), nn.ReLU()])
@@ -56,18 +60,23 @@ class Usdl(AssessmentModel):
         self.register_buffer("bins_L", torch.linspace(0, 1, settings.bins))
 
     def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
-        """Sets the range that the bins span."""
+        """Learns the whitening and the range that the bins span."""
         self.learn_range(scores_NK)
+        self.whitening.fit(clips)
 
-    def log_distribution(self, clips_BTC: Tensor, mask_BT: Tensor) -> Tensor:
+    def fixed_stage(self, clips: Tensor) -> Tensor:
+        """Whitened principal components of the clips."""
+        return self.whitening(clips)
+
+    def log_distribution(self, staged_BTC: Tensor, mask_BT: Tensor) -> Tensor:
         """Logarithm of the probability of each bin: (B, K, L)."""
-        hidden_BD = self.hidden(time_average(clips_BTC, mask_BT))
+        hidden_BD = self.hidden(time_average(staged_BTC, mask_BT))
         logits_BKL = self.to_bins(hidden_BD).unflatten(-1, (-1, len(self.bins_L)))
         return logits_BKL.log_softmax(-1)
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch; the distribution (B, K, L) is in `extras`."""
-        distribution_BKL = self.log_distribution(clips_BTC.float(), mask_BT).exp()
+        distribution_BKL = self.log_distribution(self.fixed_stage(clips_BTC), mask_BT).exp()
         return ModelOutput(
             unit_score_BK=distribution_BKL @ self.bins_L,
             extras={"distribution_BKL": distribution_BKL},
