@@ -111,7 +111,7 @@ def test_help_tells_the_settings_of_the_method_that_is_meant(
     ("arguments", "sentence"),
     [
         (["trian"], "command 'trian' is unknown; choose one of demo, train"),
-        (["data"], "choose one of data check, data generate"),
+        (["data"], "choose one of data check, data audit, data generate"),
         (["data", "chekc"], "command 'data chekc' is unknown; choose one of data check"),
         (["train", "--dataset", "nope"], "data set 'nope' is unknown; use fisv, rg"),
         (["evaluate", "--dataset", "nope"], "data set 'nope' is unknown; use fisv, rg"),
