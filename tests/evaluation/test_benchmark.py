@@ -15,10 +15,11 @@ from cofinal.config import BenchmarkSettings, DataSource, MeanSettings, Preset, 
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation import cells
-from cofinal.evaluation.benchmark import Entry, ProtocolResult, run_benchmark
+from cofinal.evaluation.benchmark import ProtocolResult, run_benchmark
 from cofinal.evaluation.cells import SharedData
 from cofinal.evaluation.evaluate import evaluate
 from cofinal.evaluation.nested import Choice, choose
+from cofinal.evaluation.plan import Entry, read_protocol
 from cofinal.evaluation.protocols import make_folds
 
 MEAN = Entry("mean", Preset("mean", MeanSettings()))
@@ -228,8 +229,6 @@ def test_nested_choice_sees_only_the_training_part_and_takes_the_better_setting(
 
 
 def _kfold(settings: BenchmarkSettings) -> Any:
-    from cofinal.evaluation.benchmark import read_protocol
-
     return read_protocol("kfold", settings)
 
 

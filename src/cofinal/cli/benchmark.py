@@ -123,7 +123,7 @@ class Benchmark:
 
     def entries(self) -> list[Any]:
         """The methods that are meant, with their presets."""
-        from cofinal.evaluation.benchmark import Entry
+        from cofinal.evaluation.plan import Entry
 
         base = load_preset(default_preset(self.source.dataset))
         found = []
