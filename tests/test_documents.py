@@ -90,9 +90,10 @@ def run(command: str, folder: Path, extra: tuple[str, ...] = ()) -> str:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_readme_commands_run(command: str, workplace: Path) -> None:
-    trains = command.split()[1] in ("train", "evaluate")
+    kind = command.split()[1]
     # Documented: `cofinal evaluate` without --out keeps nothing; the rest is as written.
-    assert run(command, workplace, tuple(QUICK) if trains else ()).strip()
+    quick = (*QUICK, "--trials", "2") if kind == "tune" else tuple(QUICK)
+    assert run(command, workplace, quick if kind in ("train", "evaluate", "tune") else ()).strip()
 
 
 def test_demo_ends_with_a_table_and_existing_paths(workplace: Path) -> None:
