@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "score": ("score", "Score", "score videos or clip features with a trained model"),
     "data check": ("data", "Check", "find faults in labels, features and splits"),
     "data generate": ("data", "Generate", "write generated performances with known scores"),
+    "data routines": ("data", "Routines", "write generated films of judged routines"),
     "import": ("importing", "Import", "turn a checkpoint of the authors' programs into a model"),
 }
 

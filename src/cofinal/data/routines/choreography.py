@@ -73,9 +73,7 @@ def generate_routines(
     for i, (event, athlete) in enumerate(_draw(count, events, athletes, seed)):
         split = "test" if event >= round(events * (1 - TEST_SHARE)) else "train"
         rng = _stream(seed, _ROUTINE, i)
-        routines.append(
-            make_routine(f"r{i:0{width}d}", split, field[athlete], halls[event], rng)
-        )
+        routines.append(make_routine(f"r{i:0{width}d}", split, field[athlete], halls[event], rng))
     return routines
 
 
@@ -105,7 +103,7 @@ def make_event(name: str, rng: np.random.Generator) -> Event:
     view = View(
         side=float(rng.uniform(-25, 25)),
         height=float(rng.uniform(4, 16)),
-        scale=float(rng.uniform(0.31, 0.37)),
+        scale=float(rng.uniform(0.33, 0.38)),
         follow=float(rng.uniform(0.5, 0.9)),
         sway=float(rng.uniform(0, 0.15)),
     )

@@ -10,12 +10,13 @@ from functools import cache
 import numpy as np
 
 from cofinal.data.routines.figure import INDEX, REST, pose
-from cofinal.data.routines.rules import ELEMENTS
 
 # Share of the element's time -> pose; parameters that are not named are at rest.
 Keys = dict[float, dict[str, float]]
 UP = {"arms": 165.0, "open": 50.0}
 WIDE = {"arms": 95.0, "open": 90.0}
+# Heading at which a figure that walks along the stage has turned to the audience, nearly.
+AUDIENCE = 65.0
 
 
 def _turn(rounds: int) -> Keys:
@@ -43,7 +44,7 @@ def _leap(height: float, split: float, travel: float) -> Keys:
 def _jump(height: float, turn: float = 0.0, **flight: float) -> Keys:
     return {
         0.3: {"knees": 80, "legs": 45, "lean": 20, "arms": 20},
-        0.5: {**flight, "jump": height, "heading": turn / 2},
+        0.5: {"heading": turn / 2, **flight, "jump": height},
         0.7: {"knees": 70, "legs": 40, "lean": 15, "arms": 60, "heading": turn},
         1.0: {"heading": turn},
     }
@@ -79,15 +80,16 @@ MOVES: dict[str, Keys] = {
     "split leap": _leap(0.36, 68, 0.8),
     "high split leap": _leap(0.52, 92, 1.0),
     "tuck jump": _jump(0.3, legs=110, knees=125, arms=60, open=30),
-    "straddle jump": _jump(0.42, legs=70, out=55, **WIDE),
+    "straddle jump": _jump(0.42, legs=70, out=55, heading=AUDIENCE, **WIDE),
     "twist jump": _jump(0.56, turn=360, **UP),
     "knee balance": _held(lleg=90, lknee=100, **WIDE),
     "arabesque": _held(lleg=-90, lean=35, arch=-15, rarm=110, ropen=20, larm=95, lopen=100),
     "needle scale": _held(lleg=-160, lean=85, arch=5, arms=100, open=30),
     "arm wave": {
-        0.25: {"larm": 150, "rarm": 30, "relbow": 40},
-        0.5: {"larm": 30, "lelbow": 40, "rarm": 150},
-        0.75: {"larm": 150, "rarm": 30, "relbow": 40},
+        0.2: {"larm": 150, "rarm": 30, "relbow": 40, "side": -12, "heading": AUDIENCE},
+        0.4: {"larm": 30, "lelbow": 40, "rarm": 150, "side": 12, "heading": AUDIENCE},
+        0.6: {"larm": 150, "rarm": 30, "relbow": 40, "side": -12, "heading": AUDIENCE},
+        0.8: {"larm": 30, "lelbow": 40, "rarm": 150, "side": 12, "heading": AUDIENCE},
         1.0: {},
     },
     "body wave": {
@@ -136,5 +138,3 @@ def move(element: str, share_F: np.ndarray) -> np.ndarray:
 def travel(element: str) -> float:
     """Metres that an element takes the figure forward."""
     return float(_key_poses(element)[1][-1, INDEX["travel"]])
-
-

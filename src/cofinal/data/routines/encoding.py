@@ -12,7 +12,7 @@ from cofinal.data.routines.rendering import FilmSettings
 from cofinal.errors import CofinalError
 from cofinal.storage import atomic_path
 
-# Small flat frames: a good picture costs little. An encoder without these settings ignores none.
+# Small flat frames: a good picture costs little.
 _OPTIONS = {"libx264": {"preset": "veryfast", "crf": "20"}, "mpeg4": {"qscale": "3"}}
 # One encoder per film, so that workers do not fight for cores.
 _THREADS = 1
@@ -28,7 +28,8 @@ def import_av() -> Any:
         import av
     except ImportError as error:
         raise CofinalError(
-            "videos are written with PyAV, which is not installed; run: pip install 'cofinal[video]'"
+            "videos are written with PyAV, which is not installed; "
+            "run: pip install 'cofinal[video]'"
         ) from error
     return av
 

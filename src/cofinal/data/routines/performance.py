@@ -18,6 +18,8 @@ TREMOR_HZ = 4.5
 WALK_STEPS_HZ = 1.9
 # Parameters that tell where the figure is, not how large it moves.
 _KEPT = [INDEX[name] for name in ("heading", "travel", "drift", "pitch")]
+# Parameters that an element has mirrored when it goes back along the stage.
+_MIRRORED = [INDEX[name] for name in ("travel", "heading")]
 
 
 def frame_times(routine: Routine, fps: float) -> np.ndarray:
@@ -38,7 +40,7 @@ def performed_joints(routine: Routine, times_F: np.ndarray, faults: bool = True)
         inside = (times_F >= element.start) & (times_F < element.end)
         shown = element.faults if faults else ()
         moved_FP = perform(element, times_F[inside], shown)
-        moved_FP[:, INDEX["travel"]] *= element.direction
+        moved_FP[:, _MIRRORED] *= element.direction
         poses_FP[inside] += moved_FP
     return joints(poses_FP + REST, routine.athlete.body)
 

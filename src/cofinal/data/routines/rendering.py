@@ -166,4 +166,4 @@ def _cast_shadow(canvas_HW3: np.ndarray, middle_X: np.ndarray, wide: float, high
     rows = ((np.arange(top, bottom) - middle_X[1]) / high)[:, None]
     columns = (np.arange(width) - middle_X[0]) / wide
     dark = (1.0 - rows**2 - columns**2).clip(0, 1)[:, :, None]
-    canvas_HW3[top:bottom] *= (1 - (1 - SHADOW) * dark.astype(np.float32))
+    canvas_HW3[top:bottom] *= 1 - (1 - SHADOW) * dark.astype(np.float32)

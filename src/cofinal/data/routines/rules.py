@@ -86,9 +86,7 @@ FAULTS: dict[str, FaultRule] = {
             families=("turn", *FLIGHT),
         ),
         FaultRule("off the music", (0.1, 0.3), 1.4, (0.4, 0.6), "a pause, then hurrying"),
-        FaultRule(
-            "fall", (1.0,), 1.6, (0.55, 0.6), "down to the floor and up again", cancels=True
-        ),
+        FaultRule("fall", (1.0,), 1.6, (0.55, 0.6), "down to the floor and up again", cancels=True),
     )
 }
 

@@ -59,9 +59,9 @@ def paint(event: Event, view: View, width: int, height: int) -> Scenery:
     strip_HS3 *= np.linspace(0.8, 1.05, height)[:, None, None]
     _hang_posters(strip_HS3, metres_S, rng)
     horizon = round(HORIZON * height)
-    strip_HS3[horizon:] = np.array(event.floor) * np.linspace(0.85, 1.1, height - horizon)[
-        :, None, None
-    ]
+    strip_HS3[horizon:] = (
+        np.array(event.floor) * np.linspace(0.85, 1.1, height - horizon)[:, None, None]
+    )
     strip_HS3[horizon : horizon + max(height // 60, 1)] *= 0.6
     lamps_HS1 = _lamps(height, metres_S, scale)
     strip_HS3 = (strip_HS3 * event.light).clip(0, 255)
@@ -70,15 +70,14 @@ def paint(event: Event, view: View, width: int, height: int) -> Scenery:
 
 def _waves(metres_S: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Folds of a curtain."""
-    return sum(
+    folds = [
         rng.uniform(2, 7) * np.sin(2 * np.pi * (metres_S * rng.uniform(0.3, 1.6) + rng.random()))
         for _ in range(3)
-    )
+    ]
+    return np.sum(folds, axis=0)
 
 
-def _hang_posters(
-    strip_HS3: np.ndarray, metres_S: np.ndarray, rng: np.random.Generator
-) -> None:
+def _hang_posters(strip_HS3: np.ndarray, metres_S: np.ndarray, rng: np.random.Generator) -> None:
     height = len(strip_HS3)
     for _ in range(int(rng.integers(2, 7))):
         middle, half = rng.uniform(metres_S[0], metres_S[-1]), rng.uniform(0.15, 0.5)
