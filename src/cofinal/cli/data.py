@@ -1,4 +1,4 @@
-"""`cofinal data check` and `cofinal data generate`."""
+"""`cofinal data check`, `cofinal data generate` and `cofinal data routines`."""
 
 from __future__ import annotations
 
@@ -60,4 +60,45 @@ class Generate:
             )
         generated = generate(self.performances, self.channels, seed=self.seed)
         print(f"Written: {write_dataset(self.out, generated)}")
+        return 0
+
+
+@dataclass(frozen=True)
+class Routines:
+    """Write films of a figure that performs routines, with labels, judges' marks and sheets.
+
+    A second run makes only the films that are missing or were made otherwise.
+    """
+
+    out: Path
+    """Folder to write videos/, labels.csv, judges.csv and sheets.json into."""
+    count: int = 60
+    """Number of routines; each lasts about 25 seconds."""
+    seed: int = 0
+    """Seed; the same seed writes the same routines."""
+    events: int = 6
+    """Number of events, each with a hall and judges of its own."""
+    athletes: int | None = None
+    """Number of athletes; a third of the routines if left out."""
+    width: int = 160
+    """Width of the films in pixels."""
+    height: int = 120
+    """Height of the films in pixels."""
+    fps: int = 25
+    """Frames per second."""
+    workers: int = 1
+    """Films at a time, each in a process of its own."""
+
+    def run(self) -> int:
+        """Generates and writes."""
+        from cofinal.data.routines import FilmSettings, generate_routines, write_routines
+
+        routines = generate_routines(
+            self.count, self.seed, events=self.events, athletes=self.athletes
+        )
+        settings = FilmSettings(self.width, self.height, self.fps)
+        labels = write_routines(
+            self.out, routines, settings, workers=self.workers, show_progress=True
+        )
+        print(f"Written: {labels}")
         return 0

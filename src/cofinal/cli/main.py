@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "data check": ("data", "Check", "find faults in labels, features and splits"),
     "data audit": ("audit", "Audit", "rank labels by how much they look like mistakes"),
     "data generate": ("data", "Generate", "write generated performances with known scores"),
+    "data routines": ("data", "Routines", "write generated films of judged routines"),
     "import": ("importing", "Import", "turn a checkpoint of the authors' programs into a model"),
 }
 
