@@ -185,9 +185,9 @@ def write_tables(path: Path, result: dict[str, Any]) -> None:
     write_text(path.with_suffix(".json"), json.dumps(result, indent=1) + "\n")
     lines = [
         f"Slips planted into {result['share']:.0%} of {result['performances']} labels, means over "
-        f"{result['seeds']} plantings each; `ridge`, 5 folds, {result['processor_seconds']:.0f} s of "
-        "one core in all. By chance: top 1 % .01, top 5 % .05, average precision about .02. The top 1 % holds at most "
-        "half of the planted labels.\n",
+        f"{result['seeds']} plantings each; `ridge`, 5 folds, {result['processor_seconds']:.0f} s "
+        "of one core in all. By chance: top 1 % .01, top 5 % .05, average precision about .02. "
+        "The top 1 % holds at most half of the planted labels.\n",
         "| slip | moved (median) | true slip named | ranked by | " + " | ".join(COLUMNS) + " |",
         "|---" * 7 + "|",
     ]
