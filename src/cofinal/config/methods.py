@@ -175,7 +175,7 @@ class MsLstmSettings:
     """Rows of self-attention, each a moment that the self-attentive LSTM reads."""
     width: int = 64
     """Width of every LSTM state and of the hidden layer."""
-    dropout: float = 0.5
+    dropout: float = 0.3
     """Dropout before and inside the hidden layer."""
     row_weight: float = 0.01
     """Weight of the term that keeps rows of attention apart."""

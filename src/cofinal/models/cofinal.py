@@ -41,7 +41,7 @@ from cofinal.losses import (
     prototype_separation,
     scaled_squared_error,
 )
-from cofinal.models.interface import AssessmentModel, ModelOutput, Task, pad_clips
+from cofinal.models.interface import AssessmentModel, ModelOutput, Task, summarise_each
 from cofinal.models.ridge import RidgeReadout, solve_ridge
 
 # A logistic distribution of this scale has standard deviation one.
@@ -115,12 +115,12 @@ class SummaryReadout(nn.Module):
 
     def fit(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> np.ndarray:
         """Solves the read-out; returns the root mean square leave-one-out error per target."""
-        features_NF = torch.cat([self.features(*pad_clips([clip])) for clip in clips]).double()
+        features_NF = summarise_each(self.features, clips)
         channels = features_NF.shape[1] // (1 + self.segments)
         # Half of the weight to the whole performance, half to its segments together.
         importance_F = np.full(features_NF.shape[1], (0.5 / max(self.segments, 1)) ** 0.5)
         importance_F[:channels] = 0.5**0.5
-        solution = solve_ridge(features_NF.numpy(), scores_NK, importance_F)
+        solution = solve_ridge(features_NF, scores_NK, importance_F)
         self.readout.set(solution)
         return solution.held_out_error_K
 
