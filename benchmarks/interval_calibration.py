@@ -70,7 +70,8 @@ def main() -> None:
     for held_out, splitter in (("performances", ShuffleSplit), ("events", GroupShuffleSplit)):
         parts = splitter(arguments.splits, test_size=0.25, random_state=0)
         events = dataset.groups["event"]
-        for split, (kept, judged) in enumerate(parts.split(events, groups=events)):
+        groups = events if held_out == "events" else None
+        for split, (kept, judged) in enumerate(parts.split(events, groups=groups)):
             for mode, group in WAYS:
                 settings = CalibrationSettings(mode, calibration_group=group)
                 row = coverage_and_width(
