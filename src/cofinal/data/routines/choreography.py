@@ -31,7 +31,7 @@ BEATS = 48
 ELEMENT_BEATS = 4
 FEWEST_ELEMENTS, MOST_ELEMENTS = len(FAMILIES), 10
 # The figure stays this near the middle of the stage, in metres.
-STAGE = 1.2
+STAGE = 0.9
 # Share of the events, the last ones, whose routines are the split "test".
 TEST_SHARE = 0.25
 # Streams of random numbers under one seed.
@@ -103,9 +103,9 @@ def make_event(name: str, rng: np.random.Generator) -> Event:
     view = View(
         side=float(rng.uniform(-25, 25)),
         height=float(rng.uniform(4, 16)),
-        scale=float(rng.uniform(0.33, 0.38)),
-        follow=float(rng.uniform(0.5, 0.9)),
-        sway=float(rng.uniform(0, 0.15)),
+        scale=float(rng.uniform(0.34, 0.38)),
+        follow=float(rng.uniform(0, 0.4)),
+        sway=float(rng.uniform(0, 0.05)),
     )
     return Event(
         name=name,
@@ -201,7 +201,7 @@ def draw_faults(
     rate = 0.75 * math.exp(-0.6 * form)
     count = min(int(rng.poisson(rate)), 2)
     rules = faults_of(ELEMENTS[element.name].family)
-    weights = np.array([0.35 if rule.cancels else 1.0 for rule in rules])
+    weights = np.array([rule.frequency for rule in rules])
     chosen = rng.choice(len(rules), count, replace=False, p=weights / weights.sum())
     faults = [_fault(rules[i], element, form, rng) for i in chosen]
     return tuple(sorted(faults, key=lambda fault: fault.start))

@@ -16,10 +16,12 @@ from cofinal.data.routines.rules import MARK_STEP
 
 PANEL = 5
 # Share of small faults that a judge does not see; larger ones are seen.
-OVERLOOKED = 0.15
+OVERLOOKED = 0.25
 SMALL = 0.1
+# Standard deviation of how much stricter or milder a judge is with one routine than usual.
+IMPRESSION = 0.15
 # Standard deviation of a judge's error on an element without faults, in points.
-ERROR = 0.03
+ERROR = 0.05
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,10 @@ def judge_elements(
         rng: source of the judge's errors.
     """
     taken = []
+    strictness = judge.strictness * float(np.exp(rng.normal(0, IMPRESSION)))
     for costs in deductions:
         seen = [cost for cost in costs if cost > SMALL or rng.random() > OVERLOOKED]
-        points = judge.strictness * sum(seen) + rng.normal(0, ERROR * (1 + sum(seen)))
+        points = strictness * sum(seen) + rng.normal(0, ERROR * (1 + sum(seen)))
         taken.append(round(MARK_STEP * round(max(points, 0.0) / MARK_STEP), 2))
     return tuple(taken)
 

@@ -79,16 +79,16 @@ def _show(fault: Fault, poses_FP: np.ndarray, times_F: np.ndarray) -> None:
     strength = STRENGTH[fault.deduction]
     held_F = strength * plateau(times_F, fault)
     if fault.name in ("low amplitude", "early exit"):
-        share = 0.6 if fault.name == "low amplitude" else 0.9
+        share = 0.75 if fault.name == "low amplitude" else 0.9
         _shrink(poses_FP, share * held_F)
     elif fault.name == "fall":
         _shrink(poses_FP, held_F)
         _add(poses_FP, held_F, pitch=82, larm=110, rarm=110, lopen=-60, ropen=-60, rknee=35)
     elif fault.name == "wobble":
         tremor_F = held_F * np.sin(2 * np.pi * TREMOR_HZ * (times_F - fault.start))
-        _add(poses_FP, tremor_F, side=16, pitch=9, larm=55, rarm=-55)
+        _add(poses_FP, tremor_F, side=22, pitch=16, larm=60, rarm=-60)
     elif fault.name == "broken line":
-        _add(poses_FP, held_F, lelbow=85, relbow=85, arch=45)
+        _add(poses_FP, held_F, lelbow=85, relbow=85, arch=60, lean=10)
     elif fault.name == "bent knee":
         _add(poses_FP, held_F, lknee=85, rknee=70, lleg=20, rleg=35)
     elif fault.name == "step out":

@@ -44,6 +44,8 @@ class FaultRule:
     """What a judge sees."""
     families: tuple[str, ...] = ()
     """Families in which it occurs; empty for all."""
+    frequency: float = 1.0
+    """How often it occurs, relative to others."""
     cancels: bool = False
     """Whether the element is then not recognised."""
 
@@ -71,22 +73,32 @@ FLIGHT = ("leap", "jump")
 FAULTS: dict[str, FaultRule] = {
     rule.name: rule
     for rule in (
-        FaultRule("wobble", (0.1, 0.3, 0.5), 0.9, (0.4, 0.7), "body and arms tremble"),
         FaultRule(
-            "low amplitude", (0.1, 0.3, 0.5), 1.4, (0.45, 0.55), "everything is smaller and lower"
+            *("wobble", (0.1, 0.3, 0.5), 1.3, (0.4, 0.6), "body and arms tremble"), frequency=2.5
         ),
-        FaultRule("broken line", (0.1, 0.3), 1.2, (0.4, 0.6), "elbows and upper body give way"),
         FaultRule(
-            *("bent knee", (0.1, 0.3, 0.5), 1.0, (0.4, 0.6), "the legs are not straight"),
+            *("low amplitude", (0.1, 0.3, 0.5), 1.4, (0.45, 0.55)),
+            "everything is smaller and lower",
+        ),
+        FaultRule("broken line", (0.1, 0.3), 1.3, (0.4, 0.6), "elbows and upper body give way"),
+        FaultRule(
+            *("bent knee", (0.1, 0.3, 0.5), 1.2, (0.4, 0.6), "the legs are not straight"),
             families=("turn", "leap", "balance", "steps"),
         ),
         FaultRule("early exit", (0.3, 0.5), 1.2, (0.65, 0.7), "the position is left too soon"),
         FaultRule(
-            *("step out", (0.1, 0.3), 0.7, (0.75, 0.8), "a quick step aside on landing"),
+            *("step out", (0.1, 0.3), 0.8, (0.75, 0.8), "a quick step aside on landing"),
             families=("turn", *FLIGHT),
         ),
-        FaultRule("off the music", (0.1, 0.3), 1.4, (0.4, 0.6), "a pause, then hurrying"),
-        FaultRule("fall", (1.0,), 1.6, (0.55, 0.6), "down to the floor and up again", cancels=True),
+        FaultRule(
+            *("off the music", (0.1, 0.3), 1.4, (0.4, 0.6), "a pause, then hurrying"),
+            frequency=0.6,
+        ),
+        FaultRule(
+            *("fall", (1.0,), 1.6, (0.55, 0.6), "down to the floor and up again"),
+            frequency=0.6,
+            cancels=True,
+        ),
     )
 }
 

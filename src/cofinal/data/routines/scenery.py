@@ -71,7 +71,7 @@ def paint(event: Event, view: View, width: int, height: int) -> Scenery:
 def _waves(metres_S: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Folds of a curtain."""
     folds = [
-        rng.uniform(2, 7) * np.sin(2 * np.pi * (metres_S * rng.uniform(0.3, 1.6) + rng.random()))
+        rng.uniform(1, 4) * np.sin(2 * np.pi * (metres_S * rng.uniform(0.3, 1.6) + rng.random()))
         for _ in range(3)
     ]
     return np.sum(folds, axis=0)
@@ -79,7 +79,7 @@ def _waves(metres_S: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _hang_posters(strip_HS3: np.ndarray, metres_S: np.ndarray, rng: np.random.Generator) -> None:
     height = len(strip_HS3)
-    for _ in range(int(rng.integers(2, 7))):
+    for _ in range(int(rng.integers(0, 4))):
         middle, half = rng.uniform(metres_S[0], metres_S[-1]), rng.uniform(0.15, 0.5)
         top = rng.uniform(0.2, 0.35)
         rows = slice(round(top * height), round((top + rng.uniform(0.1, 0.3)) * height))
