@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "benchmark": ("benchmark", "Benchmark", "compare many methods by honest folds"),
     "extract": ("extract", "Extract", "turn videos into clip features"),
     "score": ("score", "Score", "score videos or clip features with a trained model"),
+    "explain": ("explain", "Explain", "tell what the scores of performances rest on"),
     "data check": ("data", "Check", "find faults in labels, features and splits"),
     "data generate": ("data", "Generate", "write generated performances with known scores"),
     "import": ("importing", "Import", "turn a checkpoint of the authors' programs into a model"),
