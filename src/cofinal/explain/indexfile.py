@@ -90,12 +90,11 @@ def _check(ids: Any, arrays: dict[str, np.ndarray], info: ModelInfo) -> None:
     """Raises ValueError or KeyError for anything that `write_neighbours` cannot have written."""
     if not isinstance(ids, list) or len(ids) < 2 or {type(name) for name in ids} != {str}:
         raise ValueError("ids are no list of two or more names")
-    width = arrays["basis"].shape[-1] if arrays["basis"].ndim else 0
     sizes = {
         "N": len(ids),
         "K": len(info.task.targets),
         "F": info.task.channels * (1 + SEGMENTS),
-        "E": max(width, 1),
+        "E": arrays["vectors"].shape[-1],
     }
     for name, (letters, kind) in LAYOUT.items():
         array, expected = arrays[name], tuple(sizes[letter] for letter in letters)
