@@ -21,7 +21,7 @@ LAYERS = [
     {"losses", "models"},
     {"data"},
     {"training", "modelfiles", "checkpoints", "extraction"},
-    {"evaluation"},
+    {"evaluation", "explain"},
     {"reports"},
     {"fitting", "scorer"},
     {"cli"},

@@ -55,3 +55,10 @@ def test_prediction_is_found_by_target_and_becomes_json() -> None:
 
 def test_natural_order_counts() -> None:
     assert sorted(["10", "9", "a2", "a10"], key=natural_key) == ["9", "10", "a2", "a10"]
+
+
+def test_a_recipe_is_completed_by_what_another_knows() -> None:
+    mine = FeatureRecipe(backbone="i3d", fps=25.0)
+    other = FeatureRecipe(backbone="i3d", fps=30.0, stride_frames=16)
+    assert mine.completed(other) == FeatureRecipe(backbone="i3d", fps=25.0, stride_frames=16)
+    assert FeatureRecipe().completed(other) == other

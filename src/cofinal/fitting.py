@@ -15,6 +15,8 @@ from cofinal.evaluation.calibrating import plan_calibration, run_calibration
 from cofinal.evaluation.evaluate import summarise
 from cofinal.evaluation.intervals import coverage
 from cofinal.evaluation.result import EvaluationResult
+from cofinal.explain.indexfile import write_neighbours
+from cofinal.explain.neighbours import NeighbourIndex
 from cofinal.modelfiles import ModelInfo, save_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.inference import predict_scores
@@ -66,6 +68,7 @@ def train_model(
         calibration=run_calibration(plan, model, preset, folder, show_progress),
     )
     model_folder = Path(folder) / "model"
+    write_neighbours(index_of(training, model), info, model_folder)
     if "test" not in dataset.splits:
         save_model(model, info, model_folder)
         return Outcome(model_folder, None)
@@ -74,6 +77,14 @@ def train_model(
     save_model(model, replace(info, measured=result.to_json()), model_folder)
     result.save(folder, held_out)  # last: a run with a result is a finished run
     return Outcome(model_folder, result)
+
+
+def index_of(training: Dataset, model: Ensemble) -> NeighbourIndex:
+    """What the model keeps of its training performances, to name those a new one is like."""
+    edges_KG = model.first.edges_KG.double().numpy()
+    return NeighbourIndex.build(
+        training.ids, training.clips, training.scores, training.targets, edges_KG
+    )
 
 
 def measure_model(model: Ensemble, dataset: Dataset, info: ModelInfo) -> EvaluationResult:

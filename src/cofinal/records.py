@@ -6,7 +6,7 @@ Letters: T clips, C backbone channels, G grades, K targets, N performances.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,11 @@ class FeatureRecipe:
             for name, mine, theirs in pairs
             if mine is not None and theirs is not None and mine != theirs
         ]
+
+    def completed(self, other: FeatureRecipe) -> FeatureRecipe:
+        """This recipe with what it does not know taken from another that agrees with it."""
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        return replace(other, **known)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> FeatureRecipe:

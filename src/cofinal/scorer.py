@@ -137,7 +137,7 @@ class Scorer:
         self, many: Iterable[ClipFeatures | np.ndarray | str | Path]
     ) -> list[Prediction]:
         """Scores performances, in the order given. See `score`."""
-        performances = [self._checked(features) for features in many]
+        performances = [self.checked(features) for features in many]
         predictions: dict[int, Prediction] = {}
         for index, output in assess_all(self.model, [p.values for p in performances]):
             scores_BK = self.model.score(output)
@@ -155,8 +155,14 @@ class Scorer:
                 predictions[i] = prediction
         return [predictions[i] for i in range(len(performances))]
 
-    def _checked(self, features: ClipFeatures | np.ndarray | str | Path) -> ClipFeatures:
-        """Reads features if need be and refuses those the model was not trained for."""
+    def checked(self, features: ClipFeatures | np.ndarray | str | Path) -> ClipFeatures:
+        """Reads features if need be and refuses those the model was not trained for.
+
+        What is not known of how they were made is taken from the model's training features.
+
+        Raises:
+            CofinalError: features of another width, backbone or recipe than the model knows.
+        """
         if isinstance(features, str | Path):
             features = read_features(features)
         elif isinstance(features, np.ndarray):
@@ -180,7 +186,7 @@ class Scorer:
                 f"{expected}; "
                 f"use features of {backbone}"
             )
-        return features
+        return replace(features, recipe=features.recipe.completed(self.info.recipe))
 
     def _intervals(self, scores_BK: Tensor) -> np.ndarray | None:
         """Intervals (B, K, 2) of scores; None if the model was not calibrated."""
@@ -200,8 +206,7 @@ class Scorer:
     def _prediction(
         self, features: ClipFeatures, output: ModelOutput, scores_BK: Tensor, row: int
     ) -> Prediction:
-        recipe = features.recipe
-        seconds = recipe.seconds_per_clip or self.info.recipe.seconds_per_clip
+        seconds = features.recipe.seconds_per_clip
         clips = len(features.values)
         targets = [self._target(output, scores_BK, row, k, clips) for k in range(len(self.targets))]
         return Prediction(features.id, tuple(targets), clips, seconds, features.first_clip_seconds)

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "tune": ("tune", "Tune", "choose a preset's settings by folds, never on a test split"),
     "extract": ("extract", "Extract", "turn videos into clip features"),
     "score": ("score", "Score", "score videos or clip features with a trained model"),
+    "explain": ("explain", "Explain", "tell what the scores of performances rest on"),
     "data check": ("data", "Check", "find faults in labels, features and splits"),
     "data audit": ("audit", "Audit", "rank labels by how much they look like mistakes"),
     "data generate": ("data", "Generate", "write generated performances with known scores"),

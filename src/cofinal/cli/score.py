@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import tyro
-
-from cofinal.progress import track
+from cofinal.cli.performances import PerformancesCommand, moment
 
 if TYPE_CHECKING:
     from cofinal.records import Prediction, TargetPrediction
-    from cofinal.scorer import Scorer
 
 # Clips listed as those a grade prototype looked at most.
 CLIPS_SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Score:
+class Score(PerformancesCommand):
     """Score performances, from video files or from clip features.
 
     Features of videos are kept in the user's cache folder, so scoring a video again is quick.
@@ -30,59 +26,25 @@ class Score:
     no promise for a single one, nor for other events, cameras or kinds of performances.
     """
 
-    model: tyro.conf.Positional[Path]
-    """Model folder."""
-    performances: tyro.conf.Positional[tuple[Path, ...]]
-    """One or more video files, or .npy files of clip features."""
     json: bool = field(default=False, kw_only=True)
     """Print everything as JSON, attention included."""
     confidence: float | None = field(default=None, kw_only=True)
     """Confidence of the interval of each score; 0.9 if left out and the model is calibrated."""
     per_grade: bool = field(default=False, kw_only=True)
     """Intervals from the errors of the same predicted grade alone, where these are enough."""
-    weights: str | None = field(default=None, kw_only=True)
-    """For videos: checkpoint of the backbone, if it is not in the cache folder."""
-    device: str = field(default="auto", kw_only=True)
-    """For videos: "cpu", "cuda", or "auto" for a GPU where there is one."""
-    precision: Literal["float32", "bfloat16"] = field(default="float32", kw_only=True)
-    """For videos: arithmetic of the backbone; bfloat16 is faster."""
-    download: bool = field(default=False, kw_only=True)
-    """For videos: say yes to fetching published weights that are not in the cache folder."""
 
     def run(self) -> int:
         """Scores and prints."""
-        from cofinal.errors import CofinalError
         from cofinal.scorer import Scorer
 
-        if not self.performances:
-            raise CofinalError("nothing to score; name video or .npy files after the model")
+        self.refuse_none("score")
         scorer = Scorer.load(self.model, self.confidence, self.per_grade)
-        predictions = [self.score(scorer, path) for path in self.performances]
+        predictions = [scorer.score(self.features(scorer, path)) for path in self.performances]
         if self.json:
             print(json.dumps([prediction.to_json() for prediction in predictions], indent=2))
         else:
             print("\n\n".join(describe(prediction) for prediction in predictions))
         return 0
-
-    def score(self, scorer: Scorer, path: Path) -> Prediction:
-        """Scores one file by what its name says it is."""
-        from cofinal.errors import CofinalError
-
-        if path.suffix.lower() == ".npy":
-            return scorer.score(path)
-        if path.is_dir():
-            raise CofinalError(
-                f"{path} is a folder; name video or .npy files, for example {path / '*.npy'}"
-            )
-        with track(f"extracting {path.name}", 1.0) as advance:
-            return scorer.score_video(
-                path,
-                weights=self.weights,
-                device=self.device,
-                precision=self.precision,
-                download=self.download,
-                on_clips=lambda done, total: advance(done / max(total, 1)),
-            )
 
 
 def describe(prediction: Prediction) -> str:
@@ -116,12 +78,3 @@ def describe_target(entry: TargetPrediction, prediction: Prediction) -> list[str
             moments = ", ".join(moment(int(clip), prediction) for clip in strongest)
             lines.append(f"    for {what} {number} it looked most at {moments}")
     return lines
-
-
-def moment(clip: int, prediction: Prediction) -> str:
-    """When a clip starts, as minutes and seconds where known, else its number from 1."""
-    if prediction.seconds_per_clip is None:
-        return f"clip {clip + 1}"
-    start = prediction.first_clip_seconds + clip * prediction.seconds_per_clip
-    minutes, seconds = divmod(int(start), 60)
-    return f"{minutes}:{seconds:02d}"

@@ -33,6 +33,14 @@ def soft_segments(clips_BTC: Tensor, mask_BT: Tensor, segments: int) -> Tensor:
     return torch.einsum("bpt,btc->bpc", logits_BPT.softmax(-1).to(clips_BTC.dtype), clips_BTC)
 
 
+def whole_and_segments(clips_BTC: Tensor, mask_BT: Tensor, segments: int) -> Tensor:
+    """Time average and soft segments end to end: (B, C * (1 + P)), float32."""
+    clips_BTC = clips_BTC.float()
+    average_BC = time_average(clips_BTC, mask_BT)
+    parts_BPC = soft_segments(clips_BTC, mask_BT, segments)
+    return torch.cat([average_BC, parts_BPC.flatten(1)], dim=-1)
+
+
 def equal_segments(clips_BTC: Tensor, mask_BT: Tensor, segments: int) -> Tensor:
     """Means over `segments` equally long parts of each performance, without overlap.
 

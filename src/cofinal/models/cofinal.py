@@ -33,7 +33,7 @@ from cofinal.grades import (
 )
 from cofinal.layers.attention import DecoderBlock, EncoderBlock, relative_time_code
 from cofinal.layers.etf import direction_to_place, place_to_direction, simplex_etf
-from cofinal.layers.summary import soft_segments, time_average
+from cofinal.layers.summary import whole_and_segments
 from cofinal.layers.whitening import ClipWhitening
 from cofinal.losses import (
     dot_regression,
@@ -108,10 +108,7 @@ class SummaryReadout(nn.Module):
 
     def features(self, clips_BTC: Tensor, mask_BT: Tensor) -> Tensor:
         """Returns (B, C * (1 + segments))."""
-        clips_BTC = clips_BTC.float()
-        average_BC = time_average(clips_BTC, mask_BT)
-        parts_BPC = soft_segments(clips_BTC, mask_BT, self.segments)
-        return torch.cat([average_BC, parts_BPC.flatten(1)], dim=-1)
+        return whole_and_segments(clips_BTC, mask_BT, self.segments)
 
     def fit(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> np.ndarray:
         """Solves the read-out; returns the root mean square leave-one-out error per target."""

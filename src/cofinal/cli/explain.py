@@ -1,0 +1,165 @@
+"""`cofinal explain`: the moments that a score rests on, and training performances alike."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from cofinal.cli.performances import PerformancesCommand, moment
+from cofinal.errors import CofinalError
+
+if TYPE_CHECKING:
+    from cofinal.explain.evidence import Evidence
+    from cofinal.explain.moments import Moment
+    from cofinal.explain.neighbours import Neighbour, NeighbourIndex
+    from cofinal.records import ClipFeatures
+    from cofinal.scorer import Scorer
+
+# From this percentile of strangeness on, people are warned.
+STRANGE = 95
+
+
+@dataclass(frozen=True)
+class Explain(PerformancesCommand):
+    """Tell which moments raised or lowered the scores of performances, and whom they are like.
+
+    A moment's points are how much the score changes for this model when those clips are left out
+    ("occlusion"); they are no judge's deduction.
+    """
+
+    method: Literal["occlusion", "attention", "gradients"] = field(
+        default="occlusion", kw_only=True
+    )
+    """Leave clips out; or tell where grade prototypes looked; or follow the score's gradients."""
+    width: int = field(default=3, kw_only=True)
+    """For occlusion: clips left out together."""
+    moments: int = field(default=3, kw_only=True)
+    """Moments told for each target."""
+    json: bool = field(default=False, kw_only=True)
+    """Print everything as JSON, each clip's evidence included."""
+
+    def run(self) -> int:
+        """Explains and prints."""
+        from cofinal.explain.indexfile import read_neighbours
+        from cofinal.scorer import Scorer
+
+        self.refuse_none("explain")
+        if self.moments < 1:
+            raise CofinalError(f"--moments is {self.moments}; expected 1 or more")
+        scorer = Scorer.load(self.model)
+        index = read_neighbours(self.model, scorer.info)
+        told = [self.explain(scorer, index, path) for path in self.performances]
+        if self.json:
+            print(json.dumps([_plain(entry) for entry in told], indent=2))
+        else:
+            print("\n\n".join(describe(entry) for entry in told))
+        return 0
+
+    def explain(self, scorer: Scorer, index: NeighbourIndex | None, path: Path) -> Explanation:
+        """Everything told of one performance."""
+        from cofinal.explain.moments import strongest
+
+        features = self.features(scorer, path)
+        prediction = scorer.score(features)
+        evidence = self.evidence(scorer, features)
+        strange = index.strangeness(features.values) if index else None
+        targets = []
+        for entry in prediction.targets:
+            grades = len(entry.grade_probabilities or (1.0,))
+            alike = [
+                index.nearest(features.values, entry.target, grade)
+                for grade in range(1, grades + 1)
+                if index is not None
+            ]
+            found = strongest(evidence, entry.target, self.moments)
+            targets.append(Told(entry.target, entry.score, entry.grade, grades, found, alike))
+        percentile = strange.percentile if strange else None
+        return Explanation(prediction.id, evidence, targets, percentile)
+
+    def evidence(self, scorer: Scorer, features: ClipFeatures) -> Evidence:
+        """The evidence of the method asked for."""
+        from cofinal.explain.evidence import attention, integrated_gradients, occlusion
+
+        if self.method == "occlusion":
+            return occlusion(scorer.model, features, self.width)
+        if self.method == "gradients":
+            return integrated_gradients(scorer.model, features)
+        found = attention(scorer.model, features)
+        if found is None:
+            raise CofinalError(
+                f"method {scorer.info.preset.method!r} has no attention; use --method occlusion"
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is told of one target."""
+
+    target: str
+    score: float
+    grade: int | None
+    grades: int
+    """How many there are; 1 for methods without."""
+    moments: list[Moment]
+    neighbours: list[list[Neighbour]]
+    """For each grade, lowest first; empty if the model keeps no index."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is told of one performance."""
+
+    id: str
+    evidence: Evidence
+    targets: list[Told]
+    strangeness: float | None
+    """Percentage of training performances that are less unlike the rest of them."""
+
+
+def _plain(entry: Explanation) -> dict[str, Any]:
+    """Plain values, for JSON."""
+    return {
+        "id": entry.id,
+        "strangeness": entry.strangeness,
+        "evidence": entry.evidence.to_json(),
+        "targets": [asdict(told) for told in entry.targets],
+    }
+
+
+def describe(entry: Explanation) -> str:
+    """An explanation for people."""
+    lines = [f"{entry.id} ({entry.evidence.values_KT.shape[1]} clips)"]
+    if entry.strangeness is not None and entry.strangeness >= STRANGE:
+        lines.append(
+            f"  unlike the training data: stranger than {entry.strangeness:.0f} % of it, "
+            "so trust the score less"
+        )
+    for told in entry.targets:
+        grade = "" if told.grade is None else f", grade {told.grade} of {told.grades}"
+        lines.append(f"  {told.target}: {told.score:.2f} points{grade}")
+        lines += [f"    {line(one, entry.evidence)}" for one in told.moments]
+        if not told.moments:
+            lines.append("    no moment counts for more than another")
+        lines += neighbour_lines(told)
+    return "\n".join(lines)
+
+
+def line(one: Moment, evidence: Evidence) -> str:
+    """A moment, for example "1:05 to 1:09: -0.80 points"."""
+    # Where times are unknown clips are numbered, and the last one belongs to the moment.
+    last = one.first_clip + one.clips - (evidence.seconds_per_clip is None)
+    what = f"{one.value:+.2f} points" if evidence.unit == "points" else f"{one.value:.0%} looked at"
+    return f"{moment(one.first_clip, evidence)} to {moment(last, evidence)}: {what}"
+
+
+def neighbour_lines(told: Told) -> list[str]:
+    """The training performances most like this one, a line per grade."""
+    lines = []
+    for grade, alike in enumerate(told.neighbours, 1):
+        names = ", ".join(f"{n.id} ({n.score:.2f}, similarity {n.similarity:.2f})" for n in alike)
+        of = f"    most alike in grade {grade}" if told.grade is not None else "    most alike"
+        lines.append(f"{of}: {names or 'none'}")
+    return lines

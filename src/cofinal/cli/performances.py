@@ -1,0 +1,73 @@
+"""What commands share that take a model and performances: flags, reading, times for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+
+from cofinal.progress import track
+
+if TYPE_CHECKING:
+    from cofinal.explain.evidence import Evidence
+    from cofinal.records import ClipFeatures, Prediction
+    from cofinal.scorer import Scorer
+
+
+@dataclass(frozen=True)
+class PerformancesCommand:
+    """Base of commands that read videos or clip features for a trained model."""
+
+    model: tyro.conf.Positional[Path]
+    """Model folder."""
+    performances: tyro.conf.Positional[tuple[Path, ...]]
+    """One or more video files, or .npy files of clip features."""
+    weights: str | None = field(default=None, kw_only=True)
+    """For videos: checkpoint of the backbone, if it is not in the cache folder."""
+    device: str = field(default="auto", kw_only=True)
+    """For videos: "cpu", "cuda", or "auto" for a GPU where there is one."""
+    precision: Literal["float32", "bfloat16"] = field(default="float32", kw_only=True)
+    """For videos: arithmetic of the backbone; bfloat16 is faster."""
+    download: bool = field(default=False, kw_only=True)
+    """For videos: say yes to fetching published weights that are not in the cache folder."""
+
+    def refuse_none(self, what: str) -> None:
+        """Refuses a command without performances."""
+        from cofinal.errors import CofinalError
+
+        if not self.performances:
+            raise CofinalError(f"nothing to {what}; name video or .npy files after the model")
+
+    def features(self, scorer: Scorer, path: Path) -> ClipFeatures:
+        """Clip features of one file, by what its name says it is."""
+        from cofinal.errors import CofinalError
+        from cofinal.extraction.extractor import extract_like
+
+        if path.suffix.lower() == ".npy":
+            return scorer.checked(path)
+        if path.is_dir():
+            raise CofinalError(
+                f"{path} is a folder; name video or .npy files, for example {path / '*.npy'}"
+            )
+        with track(f"extracting {path.name}", 1.0) as advance:
+            features = extract_like(
+                path,
+                scorer.info.recipe,
+                weights=self.weights,
+                device=self.device,
+                precision=self.precision,
+                download=self.download,
+                on_clips=lambda done, total: advance(done / max(total, 1)),
+            )
+        return scorer.checked(features)
+
+
+def moment(clip: int, timed: Prediction | Evidence) -> str:
+    """When a clip starts, as minutes and seconds where known, else its number from 1."""
+    if timed.seconds_per_clip is None:
+        return f"clip {clip + 1}"
+    start = timed.first_clip_seconds + clip * timed.seconds_per_clip
+    minutes, seconds = divmod(int(start), 60)
+    return f"{minutes}:{seconds:02d}"
