@@ -94,6 +94,9 @@ def test_judges_follow_the_rule_book_with_bias_and_error(routines: list[Routine]
     ]
     assert 0.05 < np.std(errors) < 0.5
     assert abs(np.mean(errors)) < 0.15
+    marks = np.array([[*routine.marks.values()] for routine in routines])
+    assert min(np.corrcoef(marks.T)[0]) > 0.9  # they watch the same routines
+    assert (np.ptp(marks, axis=1) > 0).mean() > 0.8  # but differ
     panels = {routine.event.name: set(routine.marks) for routine in routines}
     assert sum(map(len, panels.values())) == len(set.union(*panels.values())), "a shared judge"
 
