@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -294,3 +295,12 @@ def test_a_folder_that_cannot_be_written_gets_a_sentence(
     out = os.path.join(tmp_path, "file", "out")
     assert main(["data", "routines", "--out", out, *small]) == 1
     assert "choose a folder you may write to" in capsys.readouterr().err
+
+
+def test_without_pyav_a_sentence_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(CofinalError, match=r"pip install 'cofinal\[video\]'"):
+        write_routines(tmp_path / "out", generate_routines(1, seed=2), SMALL)
+    assert not (tmp_path / "out").exists()
