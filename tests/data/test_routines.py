@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +95,9 @@ def test_judges_follow_the_rule_book_with_bias_and_error(routines: list[Routine]
     ]
     assert 0.05 < np.std(errors) < 0.5
     assert abs(np.mean(errors)) < 0.15
+    marks = np.array([[*routine.marks.values()] for routine in routines])
+    assert min(np.corrcoef(marks.T)[0]) > 0.9  # they watch the same routines
+    assert (np.ptp(marks, axis=1) > 0).mean() > 0.8  # but differ
     panels = {routine.event.name: set(routine.marks) for routine in routines}
     assert sum(map(len, panels.values())) == len(set.union(*panels.values())), "a shared judge"
 
@@ -291,3 +295,12 @@ def test_a_folder_that_cannot_be_written_gets_a_sentence(
     out = os.path.join(tmp_path, "file", "out")
     assert main(["data", "routines", "--out", out, *small]) == 1
     assert "choose a folder you may write to" in capsys.readouterr().err
+
+
+def test_without_pyav_a_sentence_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(CofinalError, match=r"pip install 'cofinal\[video\]'"):
+        write_routines(tmp_path / "out", generate_routines(1, seed=2), SMALL)
+    assert not (tmp_path / "out").exists()

@@ -101,6 +101,7 @@ def film_hash(routine: Routine, settings: FilmSettings) -> str:
     shown = {**asdict(routine), "film": asdict(settings), "look": LOOK}
     for name in ("id", "split", "sheets"):
         del shown[name]
+    del shown["event"]["judges"]
     text = json.dumps(shown, sort_keys=True)
     return f"{COMMENT} {hashlib.sha256(text.encode()).hexdigest()}"
 

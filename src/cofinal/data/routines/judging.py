@@ -19,7 +19,7 @@ PANEL = 5
 OVERLOOKED = 0.25
 SMALL = 0.1
 # Standard deviation of how much stricter or milder a judge is with one routine than usual.
-IMPRESSION = 0.15
+IMPRESSION = 0.08
 # Standard deviation of a judge's error on an element without faults, in points.
 ERROR = 0.05
 
@@ -35,7 +35,7 @@ class Judge:
 
 def make_panel(event: str, rng: np.random.Generator) -> tuple[Judge, ...]:
     """The judges of an event; they judge no other."""
-    strictness = rng.normal(1.0, 0.12, PANEL).clip(0.7, 1.3).round(3)
+    strictness = rng.normal(1.0, 0.1, PANEL).clip(0.7, 1.3).round(3)
     return tuple(Judge(f"{event}-J{i}", float(s)) for i, s in enumerate(strictness, 1))
 
 
