@@ -237,7 +237,8 @@ def test_a_planted_element_is_found_with_its_sign(
         overlaps = best.first_clip < end and best.first_clip + best.clips > start
         found.append(overlaps and best.value * signal[element] > 0)
         chance.append((end - start + best.clips - 1) / T / 2)  # the sign is right half the time
-    assert np.mean(found) > 2 * np.mean(chance) + 0.2, (np.mean(found), np.mean(chance))
+    assert np.mean(chance) < 0.1
+    assert np.mean(found) > 0.8
 
 
 def test_the_strongest_moments_are_windows_that_do_not_overlap_with_their_times() -> None:
