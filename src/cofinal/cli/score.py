@@ -76,5 +76,6 @@ def describe_target(entry: TargetPrediction, prediction: Prediction) -> list[str
         for number, shares in enumerate(entry.attention, 1):
             strongest = sorted(shares.argsort()[::-1][:CLIPS_SHOWN])
             moments = ", ".join(moment(int(clip), prediction) for clip in strongest)
-            lines.append(f"    for {what} {number} it looked most at {moments}")
+            of = f"for {what} {number} it" if len(entry.attention) > 1 else "it"
+            lines.append(f"    {of} looked most at {moments}")
     return lines
