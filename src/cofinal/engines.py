@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -39,10 +40,13 @@ def side_by_side(
     jobs = [delayed(function)(*call) for call in calls]
     with _engine(engine):
         if engine == "local":
-            # Shared arrays may be written to, which torch asks for; the writes stay private.
-            yield from Parallel(
-                n_jobs=workers, return_as="generator_unordered", batch_size=1, mmap_mode="c"
-            )(jobs)
+            with warnings.catch_warnings():
+                # joblib replaces workers whose memory has grown, and tells users who did nothing.
+                warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
+                # Shared arrays may be written to, which torch asks for; the writes stay private.
+                yield from Parallel(
+                    n_jobs=workers, return_as="generator_unordered", batch_size=1, mmap_mode="c"
+                )(jobs)
             return
         portion = RAY_PORTION * workers
         for start in range(0, len(jobs), portion):
