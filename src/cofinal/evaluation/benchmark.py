@@ -49,6 +49,8 @@ class MethodResult:
     result: EvaluationResult
     seeds: int
     """Trainings on each fold."""
+    trainings: int
+    """All of them: folds, repeats, categories and seeds."""
     seconds: float
     """Time of all its trainings and predictions, on one worker."""
     chosen: dict[str, int]
@@ -228,6 +230,7 @@ def method_result(
             dataset, predictions, entry.preset, jobs[0].protocol, {"seconds": seconds}
         ),
         seeds=len(seeds),
+        trainings=len(cells),
         seconds=seconds,
         chosen={text: chosen.count(text) for text in dict.fromkeys(chosen)},
         grade_chances=grade_chances(dataset, cells, position),

@@ -13,7 +13,7 @@ from typing import Any
 
 from cofinal.config import BenchmarkSettings
 from cofinal.data.cards import Published
-from cofinal.evaluation.benchmark import MethodResult, ProtocolResult
+from cofinal.evaluation.benchmark import ProtocolResult
 from cofinal.evaluation.compare import Comparison
 from cofinal.evaluation.judges import HumanRow
 from cofinal.evaluation.result import Cell
@@ -159,7 +159,7 @@ def protocol_section(
             versus = compared.get(label) if cell.category is None else None
             is_baseline = protocol.baseline.get(cell.target) == label
             cells += difference_texts(versus, is_baseline)
-            cells.append(training_text(method))
+            cells.append(f"{method.seconds / method.trainings:.1f}")
             if best:
                 cells.append(with_interval(best.methods[label].result.cells[row].srcc, None, 3))
             lines.append("| " + " | ".join([label, *cells]) + " |")
@@ -261,17 +261,6 @@ def difference_texts(versus: Comparison | None, is_baseline: bool) -> list[str]:
         return ["-", "-"]
     low, high = versus.interval
     return [f"{versus.difference:+.3f} ({low:+.3f} to {high:+.3f})", f"{versus.p_holm:.3f}"]
-
-
-def training_text(method: MethodResult) -> str:
-    """Seconds of one training with its predictions."""
-    trainings = method.seeds * max(1, _folds(method))
-    return f"{method.seconds / trainings:.1f}"
-
-
-def _folds(method: MethodResult) -> int:
-    protocol = method.result.protocol
-    return 1 if protocol["protocol"] in ("final", "best-on-test") else int(protocol["folds"])
 
 
 def published_section(published: Sequence[Published]) -> list[str]:
