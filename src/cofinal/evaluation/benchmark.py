@@ -211,16 +211,19 @@ def method_result(
     """Puts the cells of a method under a protocol together and measures them."""
     position = {identifier: i for i, identifier in enumerate(dataset.ids)}
     seeds = sorted({seed for job in jobs for seed in job.seeds})
-    repeats = sorted({job.fold.name.split("-")[0] for job in jobs})
+    repeats = sorted({job.repeat for job in jobs})
     predictions = np.full((len(repeats) * len(seeds), *dataset.scores.shape), np.nan)
     cells: list[CellResult] = []
+    firsts: list[tuple[np.ndarray, CellResult]] = []
     for job in jobs:
         for seed in job.seeds:
             cell = finished_cell(job, folder, seed)
             assert cell is not None, "every cell was just trained"
-            row = repeats.index(job.fold.name.split("-")[0]) * len(seeds) + seeds.index(seed)
-            predictions[row, [position[identifier] for identifier in cell.ids]] = cell.predictions
+            row = repeats.index(job.repeat) * len(seeds) + seeds.index(seed)
+            predictions[row, job.fold.held_out] = cell.predictions
             cells.append(cell)
+            if row == 0:
+                firsts.append((job.fold.held_out, cell))
     seconds = round(sum(cell.seconds for cell in cells), 1)
     edges = [cell.grade_edges for cell in cells if cell.grade_edges is not None]
     chosen = [chosen_text(cell.chosen) for cell in cells] if entry.choice else []
@@ -235,7 +238,7 @@ def method_result(
         chosen={text: chosen.count(text) for text in dict.fromkeys(chosen)},
         grade_chances=grade_chances(dataset, cells, position),
         grade_edges=np.mean(edges, axis=0) if edges else None,
-        predicted=first_predictions(jobs, predictions[0], position, folder),
+        predicted=with_grades(firsts, predictions[0]),
     )
 
 
@@ -263,21 +266,17 @@ def grade_chances(
     return found
 
 
-def first_predictions(
-    jobs: Sequence[Job], points_NK: np.ndarray, position: Mapping[str, int], folder: Path
-) -> Predicted:
-    """What the first seed predicted on the folds of the first repeat, with its grades."""
-    repeat = jobs[0].fold.name.split("-")[0]
-    firsts = [job for job in jobs if job.fold.name.split("-")[0] == repeat and 0 in job.seeds]
+def with_grades(cells: Sequence[tuple[np.ndarray, CellResult]], points_NK: np.ndarray) -> Predicted:
+    """Predictions of one repeat and seed with their folds and most probable grades.
+
+    Args:
+        cells: positions of the held-out performances, and what was found for them.
+        points_NK: the same predictions, put together.
+    """
+    folds = tuple(held_out for held_out, _ in cells)
     grades_NK = np.zeros(points_NK.shape, dtype=int)
-    graded = True
-    for job in firsts:
-        cell = finished_cell(job, folder, 0)
-        assert cell is not None, "every cell was just trained"
+    for held_out, cell in cells:
         if cell.grade_probabilities is None:
-            graded = False
-            break
-        rows = [position[identifier] for identifier in cell.ids]
-        grades_NK[rows] = cell.grade_probabilities.argmax(-1)
-    folds = tuple(job.fold.held_out for job in firsts)
-    return Predicted(folds, points_NK, grades_NK if graded else None)
+            return Predicted(folds, points_NK, None)
+        grades_NK[held_out] = cell.grade_probabilities.argmax(-1)
+    return Predicted(folds, points_NK, grades_NK)

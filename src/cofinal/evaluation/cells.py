@@ -25,7 +25,7 @@ from cofinal.evaluation.evaluate import best_epoch
 from cofinal.evaluation.nested import Choice, choose
 from cofinal.evaluation.protocols import Fold
 from cofinal.models.ensemble import Ensemble
-from cofinal.models.inference import assess_all, predict_scores
+from cofinal.models.inference import assess_all
 from cofinal.storage import read_json, write_json
 from cofinal.training.loop import train_seeds
 from cofinal.training.runs import code_version
@@ -70,6 +70,11 @@ class Job:
     """For each seed the hash of everything that its numbers follow from, but for the code."""
     choice: Choice | None = None
     """Settings to choose from inside each training part; None for the preset's own."""
+
+    @property
+    def repeat(self) -> str:
+        """Name of the partition that the fold belongs to."""
+        return self.fold.name.split("-")[0]
 
     def cell_file(self, folder: Path, seed: int) -> Path:
         """Where the cell of a seed is kept."""
@@ -203,14 +208,13 @@ def _answers(dataset: Dataset, job: Job, preset: Preset, folder: Path | None) ->
 
 
 def _answer(model: Ensemble, clips: Sequence[np.ndarray]) -> Answer:
-    predictions = predict_scores(model, clips)
-    found = [
-        (index, output.grade_probabilities_BKG.double().numpy())
-        for index, output in assess_all(model, clips)
-        if output.grade_probabilities_BKG is not None
-    ]
-    if not found:
-        return predictions, None, None
-    order = np.argsort(np.concatenate([index for index, _ in found]))
-    probabilities = np.concatenate([values for _, values in found])[order]
-    return predictions, probabilities, model.first.edges_KG.double().numpy()
+    edges_KG = model.first.edges_KG.double().numpy()
+    predictions = np.empty((len(clips), len(edges_KG)))
+    probabilities = np.empty((*predictions.shape, edges_KG.shape[1] - 1))
+    graded = False
+    for index, output in assess_all(model, clips):
+        predictions[index] = model.score(output).double().numpy()
+        if output.grade_probabilities_BKG is not None:
+            graded = True
+            probabilities[index] = output.grade_probabilities_BKG.double().numpy()
+    return (predictions, probabilities, edges_KG) if graded else (predictions, None, None)

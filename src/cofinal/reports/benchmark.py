@@ -113,7 +113,7 @@ def _seconds(protocol: ProtocolResult) -> float:
 
 
 def protocol_json(protocol: ProtocolResult) -> dict[str, Any]:
-    """One protocol as plain values; predictions are the mean over repeats and seeds."""
+    """One protocol as plain values, without the predictions."""
     return {
         "name": protocol.name,
         "optimistic": protocol.name == "best-on-test",
