@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cofinal.config import Choices, Range, Space
 from cofinal.errors import CofinalError
+from cofinal.extras import import_extra
 from cofinal.training.runs import first_difference
 
 if TYPE_CHECKING:
@@ -41,13 +42,7 @@ def import_optuna() -> Any:
     Raises:
         CofinalError: Optuna is not installed.
     """
-    try:
-        import optuna
-    except ImportError as error:
-        raise CofinalError(
-            "settings are searched with Optuna, which is not installed; "
-            "run: pip install 'cofinal[tune]'"
-        ) from error
+    optuna = import_extra("optuna", "settings are searched with Optuna", "tune")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
 

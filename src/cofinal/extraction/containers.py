@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cofinal.errors import CofinalError
+from cofinal.extras import import_extra
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,flv,asf,ogg"
 # These write their duration down and are trusted to have it right, so that a missing tail shows.
@@ -35,14 +36,7 @@ def import_av() -> Any:
     Raises:
         CofinalError: PyAV is not installed.
     """
-    try:
-        import av
-        import av.logging
-    except ImportError as error:
-        raise CofinalError(
-            "videos are decoded with PyAV, which is not installed; "
-            "run: pip install 'cofinal[video]'"
-        ) from error
+    av = import_extra("av", "videos are decoded with PyAV", "video")
     av.logging.set_level(None)
     return av
 

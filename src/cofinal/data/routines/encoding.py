@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cofinal.data.routines.rendering import FilmSettings
-from cofinal.errors import CofinalError
+from cofinal.extras import import_extra
 from cofinal.storage import atomic_path
 
 # Small flat frames: a good picture costs little.
@@ -19,19 +19,8 @@ _THREADS = 1
 
 
 def import_av() -> Any:
-    """The `av` module.
-
-    Raises:
-        CofinalError: PyAV is not installed.
-    """
-    try:
-        import av
-    except ImportError as error:
-        raise CofinalError(
-            "videos are written with PyAV, which is not installed; "
-            "run: pip install 'cofinal[video]'"
-        ) from error
-    return av
+    """The `av` module; a sentence where PyAV is not installed."""
+    return import_extra("av", "videos are written with PyAV", "video")
 
 
 def encoder() -> str:
