@@ -195,7 +195,7 @@ class CoFInAlNetwork(ReleasedTrunk):
 
 
 class Released(AssessmentModel):
-    """Common part of both: one network a target, score range 0 to `score_unit` points."""
+    """Common part of both: one network a target, scores from 0 to `score_unit` points if given."""
 
     network_class: Callable[[int, Any], ReleasedTrunk]
     stacks_well = False
@@ -205,10 +205,13 @@ class Released(AssessmentModel):
         self.networks = nn.ModuleList(
             self.network_class(task.channels, settings) for _ in task.targets
         )
-        self.edges_KG.copy_(torch.tensor([0.0, settings.score_unit]).expand_as(self.edges_KG))
+        if settings.score_unit:
+            self.edges_KG.copy_(torch.tensor([0.0, settings.score_unit]).expand_as(self.edges_KG))
 
     def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
-        """Nothing to learn: the released programs divide by a constant."""
+        """Learns the score range, unless scores are divided by a constant as released."""
+        if not self.settings.score_unit:
+            self.learn_range(scores_NK)
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch, each video as if it were alone."""
