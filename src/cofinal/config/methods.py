@@ -78,8 +78,8 @@ class GdltSettings:
     triplet_weight: float = 1.0
     """Weight of the triplet term (alpha)."""
     score_unit: float = 25.0
-    """Points that the unit score 1 stands for; 25 for every data set in the released programs. 0 for
-    the range of the training scores: where scores exceed the unit, one head cannot reach them."""
+    """Points that the unit score 1 stands for; 25 for every data set in the released programs. 0
+    for the range of the training scores: a single head cannot reach scores beyond the unit."""
     queries: int = 4
     """Number of learned queries; the released CoFInAl program crashes on any other than 4."""
     width: int = 256
