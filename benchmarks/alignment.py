@@ -338,16 +338,17 @@ def tables(result: dict[str, Any]) -> str:
 def main() -> None:
     """Measures and writes."""
     arguments = tyro.cli(Arguments)
+    parts = {}
+    if arguments.routines:
+        parts["routines"] = routines(arguments.routines)
+    if arguments.fisv:
+        parts["fisv"] = fisv(arguments.fisv, arguments.shuffles)
     path = arguments.out.with_suffix(".json")
     result = read_json(path, "an earlier result") if path.exists() else {}
-    result |= {
+    result |= parts | {
         "command": "`python benchmarks/alignment.py --routines ROUTINES --fisv FOLDER_OF_FISV`",
         "versions": library_versions(),
     }
-    if arguments.routines:
-        result["routines"] = routines(arguments.routines)
-    if arguments.fisv:
-        result["fisv"] = fisv(arguments.fisv, arguments.shuffles)
     write_json(path, result)
     if {"routines", "fisv"} <= result.keys():
         write_text(arguments.out.with_suffix(".md"), tables(result))
