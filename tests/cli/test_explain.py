@@ -141,6 +141,7 @@ def test_elements_are_told_with_points_and_places_from_their_order(
     assert (
         len(re.findall(r"^    2\. kip, \d:\d\d to \d:\d\d: [+-]\d\.\d\d points$", text, re.M)) == 4
     )
+    assert text.count("aligner places them, learned from order alone (confidence 0.") == 2
     first = json.loads(told(capsys, *arguments, "--json"))[0]
     assert [one["element"] for one in first["elements"]] == ["roll", "kip", "roll"]
     values_T = first["evidence"]["values"]["difficulty"]
@@ -158,6 +159,7 @@ def test_times_in_the_sheet_need_no_aligner(
     sheet = tmp_path / "mine.csv"
     sheet.write_text("id,element,start,end\np003,split leap,2.6,5.2\n")
     text = told(capsys, str(models["cofinal"]), files[0], "--sheet", str(sheet))
+    assert "  elements at the sheet's times\n" in text
     assert len(re.findall(r"^    1\. split leap, 0:02 to 0:05: [+-]", text, re.M)) == 2
 
 
