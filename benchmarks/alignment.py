@@ -46,6 +46,11 @@ ABOUT = (
     "Middle inside: share of elements whose true middle lies in the placed time. Means over "
     "performances with 95 % bootstrap intervals."
 )
+LIMIT = (
+    "Step sequences and spins last about as long as real ones. A jump takes a second or two: "
+    "what is placed as one is mostly the skating that leads to it. Order alone cannot tell a jump "
+    "from its approach where every jump has one, and a start from shorter elements ended alike."
+)
 Order = Sequence[Element]
 Place = Callable[[ClipFeatures, Order], list[Placement]]
 Learn = Callable[[Dataset, list[Order]], Place]
@@ -375,6 +380,7 @@ def tables(result: dict[str, Any]) -> str:
             f"| {family} | {entry['elements']} | {entry['mean seconds']:.1f} "
             f"| {entry['mean place']:.2f} |"
         )
+    lines.append(f"\n{LIMIT}")
     seconds = skating["seconds"] + sum(e["seconds"] for e in generated["methods"].values())
     versions = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
     return "\n".join([*lines, f"\n{seconds:.0f} s in all; {versions}."]) + "\n"
