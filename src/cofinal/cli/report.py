@@ -58,6 +58,7 @@ class ReportCommand(PerformancesCommand):
         from cofinal.reports.writing import check_target, write_report
 
         self.refuse_none("report on")
+        self.check_video()
         kind, out = self.chosen()
         if out is not None:
             check_target(out, kind, [*self.performances, *self.material()])
@@ -73,6 +74,11 @@ class ReportCommand(PerformancesCommand):
         suffix = SUFFIXES.get(self.out.suffix.lower()) if self.out else None
         to_screen = self.out == Path("-")
         kind = self.format or suffix or ("json" if to_screen else "html")
+        if suffix is None and self.out and self.out.suffix:
+            raise CofinalError(
+                f"--out {self.out} ends in {self.out.suffix}; expected .html, .json or .png "
+                "(a page prints to PDF from the browser)"
+            )
         if suffix is not None and suffix != kind:
             raise CofinalError(
                 f"--out {self.out} ends as {suffix} does, but --format is {kind}; leave one out"
@@ -82,6 +88,23 @@ class ReportCommand(PerformancesCommand):
         if to_screen or (self.out is None and kind == "json"):
             return kind, None
         return kind, self.out or Path(f"report.{kind}")
+
+    def check_video(self) -> None:
+        """Refuses a --video that does not tell which performance it shows."""
+        from cofinal.errors import CofinalError
+
+        if self.video is None or self.video.is_dir():
+            return
+        if self.performances[0].suffix.lower() != ".npy":
+            raise CofinalError(
+                f"--video goes with .npy files, but {self.performances[0]} is none; "
+                "name the video alone"
+            )
+        if len(self.performances) > 1:
+            raise CofinalError(
+                f"--video {self.video} is one file for {len(self.performances)} performances; "
+                "name the folder in which their videos lie"
+            )
 
     def material(self) -> list[Path]:
         """Files given beside the performances."""

@@ -67,8 +67,12 @@ class Film:
         return [self.pictures[s] for s in strip_instants(self.seconds) if s in self.pictures]
 
 
-def find_video(where: Path, name: str) -> Path | None:
-    """The video given for a performance, or that of its name in the folder given."""
+def find_video(where: Path, name: str) -> Path:
+    """The video given for a performance, or that of its name in the folder given.
+
+    Raises:
+        CofinalError: the folder has none.
+    """
     if not where.is_dir():
         return where
     found = [
@@ -76,7 +80,11 @@ def find_video(where: Path, name: str) -> Path | None:
         for path in sorted(where.iterdir())
         if path.stem == name and path.suffix.lower() in VIDEO_SUFFIXES
     ]
-    return found[0] if found else None
+    if not found:
+        raise CofinalError(
+            f"{where} has no video {name}.mp4 (or .webm, .mov, ...); add it, or leave out --video"
+        )
+    return found[0]
 
 
 def timed_by(features: ClipFeatures, video: Path) -> ClipFeatures:

@@ -27,12 +27,19 @@ def signed(value: float) -> str:
 
 def short(value: float, evidence: Evidence) -> str:
     """The number alone: signed points, or the share of attention."""
-    return signed(value) if evidence.unit == "points" else f"{value:.0%}"
+    return signed(value) if evidence.unit == "points" else percent(value)
+
+
+def percent(share: float) -> str:
+    """A share, for example "41 %"."""
+    return f"{100 * share:.0f} %"
 
 
 def amount(value: float, evidence: Evidence) -> str:
     """What a moment counts: signed points, or the share of attention."""
-    return f"{signed(value)} points" if evidence.unit == "points" else f"{value:.0%} of attention"
+    return (
+        f"{signed(value)} points" if evidence.unit == "points" else f"{percent(value)} of attention"
+    )
 
 
 def span(first_clip: int, clips: int, evidence: Evidence) -> str:
@@ -87,8 +94,8 @@ def grade_sentence(entry: TargetPrediction) -> str | None:
     low, high = edges[entry.grade - 1 : entry.grade + 1]
     text = (
         f"Grade {entry.grade} of {len(chances)} is the most probable "
-        f"({chances[entry.grade - 1]:.0%}); it spans {points(low)} to "
-        f"{points(high)} points, and the model places the performance {place:.0%} up in it."
+        f"({percent(chances[entry.grade - 1])}); it spans {points(low)} to "
+        f"{points(high)} points, and the model places the performance {percent(place)} up in it."
     )
     if not low <= entry.score <= high:
         text += (

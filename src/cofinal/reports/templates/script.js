@@ -16,7 +16,8 @@ function prepareFilm(article, video) {
   const held = document.getElementById(video.dataset.film || "");
   if (held) {
     const text = atob(held.textContent);
-    const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+    const bytes = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
     video.src = URL.createObjectURL(new Blob([bytes], { type: held.dataset.mime }));
     held.remove();
   }
