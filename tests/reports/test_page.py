@@ -367,8 +367,9 @@ def test_numbers_under_a_scale_do_not_touch() -> None:
         (["--format", "png", "-o", "a.html"], "ends as html does, but --format is png"),
         (["-o", "-", "--format", "html"], "prints JSON only, not html"),
         (["-o", "FOLDER"], "is a folder; name a file"),
-        (["-o", "FOLDER/judges.csv"], "exists and is no html report"),
-        (["-o", "FEATURES", "--format", "html"], "is what the report is made from"),
+        (["-o", "FOLDER/other.html"], "exists and is no html report"),
+        (["-o", "FEATURES"], "ends in .npy; expected .html, .json or .png"),
+        (["--labels", "FOLDER/marks", "-o", "FOLDER/marks"], "is what the report is made from"),
         (["-o", "a.pdf"], "ends in .pdf; expected .html, .json or .png"),
         (["--video", "FOLDER/run"], "has no video p031.mp4"),
         (["FOLDER/p031.mp4", "--video", "FOLDER/p031.mp4"], "is one file for 2 performances"),
@@ -402,6 +403,8 @@ def test_what_cannot_be_reported_gets_one_sentence(
     monkeypatch.chdir(tmp_path)
     if "short" in " ".join(flags):
         write_avi(folder / "short.mp4", 70)
+    (folder / "other.html").write_text("<!doctype html>")
+    (folder / "marks").write_text("id,execution\np031,5\n")
     (folder / "other.csv").write_text("id,judge,target,mark\np031,A,artistry,4\n")
     (folder / "text.csv").write_text("id,execution\np031,5,6\np002,5\n")
     (folder / "untimed.csv").write_text("id,element\np031,split leap\n")
