@@ -32,7 +32,7 @@ def short(value: float, evidence: Evidence) -> str:
 
 def percent(share: float) -> str:
     """A share, for example "41 %"."""
-    return f"{100 * share:.0f} %"
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
 def amount(value: float, evidence: Evidence) -> str:
