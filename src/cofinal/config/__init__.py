@@ -5,7 +5,7 @@ No torch here: `cofinal --help` must not wait for it.
 
 from __future__ import annotations
 
-from cofinal.config.benchmark import BenchmarkSettings
+from cofinal.config.benchmark import BenchmarkSettings, ExplanationSettings
 from cofinal.config.methods import (
     SETTINGS,
     ActionNetSettings,
@@ -53,6 +53,7 @@ __all__ = [
     "SETTINGS",
     "ActionNetSettings",
     "BenchmarkSettings",
+    "ExplanationSettings",
     "CalibrationSettings",
     "Choices",
     "CoFInAlSettings",
