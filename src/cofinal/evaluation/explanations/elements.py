@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import rankdata
 
 from cofinal.data.sheets import Element
 from cofinal.evaluation.explanations.ranking import DRAWS
-from cofinal.evaluation.metrics import error_interval, srcc_rows
+from cofinal.evaluation.metrics import FEWEST_ITEMS, error_interval
 from cofinal.records import FeatureRecipe
 
 # A stretch of clips: the first one, counted from 0, and how many.
@@ -93,7 +94,8 @@ def goes_with(
     value_N, drawn_ND = np.array([row[0] for row in rows]), np.stack([row[1] for row in rows])
     value, drawn_D = float(value_N.mean()), drawn_ND.mean(0)
     given, p_given = _given_place(pairs, seed)
-    return Going(len(rows), value, error_interval(value_N), two_sided(value, drawn_D), given, p_given)
+    p_within = two_sided(value, drawn_D)
+    return Going(len(rows), value, error_interval(value_N), p_within, given, p_given)
 
 
 def two_sided(value: float, drawn_D: np.ndarray) -> float:
@@ -105,12 +107,24 @@ def _drawn(
     evidence_RE: np.ndarray, mark_E: np.ndarray, seed: int
 ) -> tuple[float, np.ndarray] | None:
     """Correlation in one performance, mean over seeds, and of marks dealt out anew (D,)."""
+    if len(mark_E) < FEWEST_ITEMS:
+        return None
+    # Ranks are dealt out like the marks themselves, so they are taken only once.
+    rank_RE, rank_E = _unit_ranks(evidence_RE), _unit_ranks(mark_E[None])[0]
+    if not (np.isfinite(rank_RE).all() and np.isfinite(rank_E).all()):
+        return None
     rng = np.random.default_rng(seed)
-    drawn_DE = rng.permuted(np.broadcast_to(mark_E, (DRAWS, len(mark_E))), axis=1)
-    marks = np.concatenate([mark_E[None], drawn_DE])
-    found = [srcc_rows(np.broadcast_to(one_E, marks.shape), marks) for one_E in evidence_RE]
-    mean_D = np.mean(found, axis=0)
-    return (float(mean_D[0]), mean_D[1:]) if np.isfinite(mean_D[0]) else None
+    drawn_DE = rng.permuted(np.broadcast_to(rank_E, (DRAWS, len(rank_E))), axis=1)
+    mean_E = rank_RE.mean(0)
+    return float(mean_E @ rank_E), drawn_DE @ mean_E
+
+
+def _unit_ranks(values_XE: np.ndarray) -> np.ndarray:
+    """Ranks of each row without their mean, of length one; NaN where all values are equal."""
+    ranks_XE = rankdata(values_XE, axis=1) - (values_XE.shape[1] + 1) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        unit_XE: np.ndarray = ranks_XE / np.sqrt((ranks_XE**2).sum(1, keepdims=True))
+    return unit_XE
 
 
 def _given_place(

@@ -27,7 +27,7 @@ from cofinal.records import FeatureRecipe
 # A clip is faulty if at least this share of it lies in faults, or this share of a fault in it.
 LEAST_SHARE = 0.5
 # Draws of measures over all performances together, which cost more.
-POOLED_DRAWS = 500
+POOLED_DRAWS = 200
 
 
 @dataclass(frozen=True)
