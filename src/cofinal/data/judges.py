@@ -15,7 +15,7 @@ import numpy as np
 
 from cofinal.config import DataSource
 from cofinal.data.cards import card_names, load_card
-from cofinal.data.labels import csv_rows, number
+from cofinal.data.fields import csv_records, finite, finite_cell, member
 from cofinal.errors import CofinalError
 from cofinal.records import natural_key
 from cofinal.storage import read_json
@@ -109,33 +109,12 @@ def _sheets_in(folder: Path) -> Path:
 
 def _read_csv(path: Path) -> Iterator[tuple[str, Mark]]:
     """One mark a line, with its place; an empty mark means that the judge gave none."""
-    rows = csv_rows(path)
-    header = [name.strip() for name in rows[0][1]] if rows else []
-    for name in COLUMNS:
-        if header.count(name) != 1:
-            raise CofinalError(
-                f"{path}: the first line is {', '.join(header)!r}; "
-                f"expected the columns {', '.join(COLUMNS)}, each once"
-            )
-    for line, row in rows[1:]:
-        where, cells = f"{path}:{line}", [cell.strip() for cell in row]
-        if not any(cells):
-            continue
-        if len(cells) != len(header):
-            raise CofinalError(f"{where}: {len(cells)} cells instead of {len(header)}")
-        identifier, judge, target, text = (cells[header.index(name)] for name in COLUMNS)
+    for where, cells in csv_records(path, COLUMNS):
+        identifier, judge, target, text = (cells[name] for name in COLUMNS)
         if not (identifier and judge and target):
             raise CofinalError(f"{where}: id, judge or target is empty; fill in all three")
-        yield where, (identifier, judge, target, _mark(number(text) if text else None, text, where))
-
-
-def _mark(value: float | None, shown: object, where: str) -> float:
-    """A finite mark; NaN for an empty one."""
-    if shown in ("", None):
-        return math.nan
-    if value is None or not math.isfinite(value):
-        raise CofinalError(f"{where}: mark {shown!r}; expected a finite number")
-    return value
+        mark = finite_cell(text, "mark", where) if text else math.nan
+        yield where, (identifier, judge, target, mark)
 
 
 def _read_sheets(path: Path) -> Iterator[tuple[str, Mark]]:
@@ -145,11 +124,11 @@ def _read_sheets(path: Path) -> Iterator[tuple[str, Mark]]:
         raise CofinalError(f"{path} holds {type(sheets).__name__}; expected score sheets by id")
     for identifier, entry in sheets.items():
         where = f"{path}, id {identifier!r}"
-        sheet = _field(entry, "sheet", (dict, type(None)), where)
+        sheet = member(entry, "sheet", (dict, type(None)), where)
         if sheet is None:
             continue
         for target, part in ((COMPONENTS, "components"), (EXECUTION, "elements")):
-            rows = _field(sheet, part, (list,), where)
+            rows = member(sheet, part, (list,), where)
             for judge, points in enumerate(_totals(rows, target == COMPONENTS, where), 1):
                 yield where, (identifier, str(judge), target, points)
 
@@ -158,9 +137,9 @@ def _totals(rows: list[Any], weighted: bool, where: str) -> np.ndarray:
     """Sum over rows of each judge's marks, times the rows' factors if weighted: (J,)."""
     totals: np.ndarray | None = None
     for row in rows:
-        given = _field(row, "judges", (list,), where)
-        factor = _plain(_field(row, "factor", (int, float), where), where) if weighted else 1.0
-        marks = factor * np.array([_plain(mark, where) for mark in given])
+        given = member(row, "judges", (list,), where)
+        factor = _mark(member(row, "factor", (int, float), where), where) if weighted else 1.0
+        marks = factor * np.array([_mark(mark, where) for mark in given])
         if totals is not None and len(marks) != len(totals):
             raise CofinalError(
                 f"{where}: {len(marks)} judges in one row and {len(totals)} in another; "
@@ -170,19 +149,6 @@ def _totals(rows: list[Any], weighted: bool, where: str) -> np.ndarray:
     return np.empty(0) if totals is None else totals
 
 
-def _plain(value: object, where: str) -> float:
-    """A mark as JSON holds it."""
-    usable = isinstance(value, int | float) and not isinstance(value, bool)
-    try:
-        return _mark(float(value) if usable else None, value, where)  # type: ignore[arg-type]
-    except OverflowError:
-        return _mark(math.inf, "of hundreds of digits", where)
-
-
-def _field(value: object, name: str, kinds: tuple[type, ...], where: str) -> Any:
-    """A member of a JSON object, of one of the kinds expected."""
-    if not isinstance(value, dict) or name not in value or not isinstance(value[name], kinds):
-        words = {dict: "an object", list: "a list", type(None): "null"}
-        expected = " or ".join(dict.fromkeys(words.get(kind, "a number") for kind in kinds))
-        raise CofinalError(f"{where}: {name!r} is missing or of another kind; expected {expected}")
-    return value[name]
+def _mark(value: object, where: str) -> float:
+    """A mark as JSON holds it; NaN for null."""
+    return math.nan if value in ("", None) else finite(value, "mark", where)
