@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -63,7 +64,8 @@ class Lengths:
     def log_prior(self, f: int, longest: int) -> np.ndarray:
         """Log-probability of each length, 0 to the longest: (L,).
 
-        Gamma for elements, which last a clip or more; geometric for background, which may be absent.
+        Gamma for elements, which last a clip or more; geometric for background, which may be
+        absent.
         """
         length_L = np.arange(longest + 1.0)
         mean, spread = self.mean_F[f], self.spread_F[f]
@@ -172,7 +174,7 @@ def class_name(element: Element) -> str:
 
 
 def centred(clips_TC: np.ndarray) -> np.ndarray:
-    """Clips without their performance's mean, which tells of hall and camera rather than elements."""
+    """Clips without their performance's mean, which tells of hall and camera."""
     wide_TC = clips_TC.astype(np.float64)
     moved_TC: np.ndarray = wide_TC - wide_TC.mean(0)
     return moved_TC
@@ -193,7 +195,7 @@ def equal_parts(features: ClipFeatures, count: int) -> list[Placement]:
     borders = np.linspace(0, len(features.values), count + 1).round().astype(int).tolist()
     return [
         Placement(a, b - a, border_seconds(features, a), border_seconds(features, b))
-        for a, b in zip(borders[:-1], borders[1:], strict=True)
+        for a, b in pairwise(borders)
     ]
 
 
