@@ -11,10 +11,15 @@ import numpy as np
 from cofinal.calibration import CONFIDENCE
 from cofinal.config import CalibrationSettings, DataSource, Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset, load_dataset
+from cofinal.data.sheets import Element, read_sheets
+from cofinal.errors import CofinalError
 from cofinal.evaluation.calibrating import plan_calibration, run_calibration
 from cofinal.evaluation.evaluate import summarise
 from cofinal.evaluation.intervals import coverage
 from cofinal.evaluation.result import EvaluationResult
+from cofinal.explain.alignerfile import write_aligner
+from cofinal.explain.alignment import Aligner
+from cofinal.explain.alignmentfit import fit_aligner
 from cofinal.explain.indexfile import write_neighbours
 from cofinal.explain.neighbours import NeighbourIndex
 from cofinal.modelfiles import ModelInfo, save_model
@@ -42,6 +47,7 @@ def train_model(
     folder: str | Path,
     show_progress: bool = True,
     calibration: CalibrationSettings = NO_CALIBRATION,
+    sheet: str | Path | None = None,
 ) -> Outcome:
     """Trains on the split "train", saves the model, and measures it on the split "test".
 
@@ -51,6 +57,7 @@ def train_model(
         folder: run folder; a killed run found there continues.
         show_progress: whether to show progress on standard error.
         calibration: on whom prediction intervals are calibrated.
+        sheet: elements of the performances in order; the model then learns to place them in time.
 
     Raises:
         CofinalError: unfit data, or `folder` holds another run.
@@ -58,6 +65,7 @@ def train_model(
     dataset = load_dataset(source)
     plan = plan_calibration(dataset.split("train"), calibration, preset.training.seed)
     training = plan.training
+    aligner = None if sheet is None else aligner_of(training, read_sheets(sheet), str(sheet))
     model = train(training, preset, folder, show_progress)
     task = Task(training.channels, training.targets)
     info = ModelInfo(
@@ -69,6 +77,8 @@ def train_model(
     )
     model_folder = Path(folder) / "model"
     write_neighbours(index_of(training, model), info, model_folder)
+    if aligner is not None:
+        write_aligner(aligner, info, model_folder)
     if "test" not in dataset.splits:
         save_model(model, info, model_folder)
         return Outcome(model_folder, None)
@@ -85,6 +95,22 @@ def index_of(training: Dataset, model: Ensemble) -> NeighbourIndex:
     return NeighbourIndex.build(
         training.ids, training.clips, training.scores, training.targets, edges_KG
     )
+
+
+def aligner_of(training: Dataset, sheets: dict[str, tuple[Element, ...]], where: str) -> Aligner:
+    """What places elements in time, learned from the training performances that have a sheet.
+
+    Raises:
+        CofinalError: fewer than two of them have one, or a sheet has more elements than clips.
+    """
+    known = [i for i, identifier in enumerate(training.ids) if identifier in sheets]
+    if len(known) < 2:
+        raise CofinalError(
+            f"{where} has elements of {len(known)} of the {len(training)} training performances; "
+            "expected two or more, under the ids of the labels"
+        )
+    orders = [sheets[training.ids[i]] for i in known]
+    return fit_aligner([training.clips[i] for i in known], orders)
 
 
 def measure_model(model: Ensemble, dataset: Dataset, info: ModelInfo) -> EvaluationResult:

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cofinal.cli.performances import PerformancesCommand, moment
+from cofinal.cli.performances import PerformancesCommand, clock, moment
 from cofinal.errors import CofinalError
 
 if TYPE_CHECKING:
+    from cofinal.explain.elements import ElementSource, PlacedElement
     from cofinal.explain.evidence import Evidence
     from cofinal.explain.moments import Moment
     from cofinal.explain.neighbours import Neighbour, NeighbourIndex
@@ -37,11 +38,15 @@ class Explain(PerformancesCommand):
     """For occlusion: clips left out together."""
     moments: int = field(default=3, kw_only=True)
     """Moments told for each target."""
+    sheet: Path | None = field(default=None, kw_only=True)
+    """Elements of the performances in order (JSON or CSV): tells what each did to the scores. Times
+    come from the sheet, else from a model trained with `--sheet`."""
     json: bool = field(default=False, kw_only=True)
     """Print everything as JSON, each clip's evidence included."""
 
     def run(self) -> int:
         """Explains and prints."""
+        from cofinal.explain.elements import element_source
         from cofinal.explain.indexfile import read_neighbours
         from cofinal.scorer import Scorer
 
@@ -50,14 +55,21 @@ class Explain(PerformancesCommand):
             raise CofinalError(f"--moments is {self.moments}; expected 1 or more")
         scorer = Scorer.load(self.model)
         index = read_neighbours(self.model, scorer.info)
-        told = [self.explain(scorer, index, path) for path in self.performances]
+        source = element_source(self.sheet, self.model, scorer.info)
+        told = [self.explain(scorer, index, source, path) for path in self.performances]
         if self.json:
             print(json.dumps([_plain(entry) for entry in told], indent=2))
         else:
             print("\n\n".join(describe(entry) for entry in told))
         return 0
 
-    def explain(self, scorer: Scorer, index: NeighbourIndex | None, path: Path) -> Explanation:
+    def explain(
+        self,
+        scorer: Scorer,
+        index: NeighbourIndex | None,
+        source: ElementSource | None,
+        path: Path,
+    ) -> Explanation:
         """Everything told of one performance."""
         from cofinal.explain.moments import strongest
 
@@ -76,7 +88,8 @@ class Explain(PerformancesCommand):
             found = strongest(evidence, entry.target, self.moments)
             targets.append(Told(entry.target, entry.score, entry.grade, grades, found, alike))
         percentile = strange.percentile if strange else None
-        return Explanation(prediction.id, evidence, targets, percentile)
+        elements = source.explain(features, evidence) if source else []
+        return Explanation(prediction.id, evidence, targets, percentile, elements)
 
     def evidence(self, scorer: Scorer, features: ClipFeatures) -> Evidence:
         """The evidence of the method asked for."""
@@ -117,6 +130,8 @@ class Explanation:
     targets: list[Told]
     strangeness: float | None
     """Percentage of training performances that are less unlike the rest of them."""
+    elements: list[PlacedElement] = field(default_factory=list)
+    """Empty without a sheet."""
 
 
 def _plain(entry: Explanation) -> dict[str, Any]:
@@ -126,6 +141,7 @@ def _plain(entry: Explanation) -> dict[str, Any]:
         "strangeness": entry.strangeness,
         "evidence": entry.evidence.to_json(),
         "targets": [asdict(told) for told in entry.targets],
+        "elements": [element.to_json() for element in entry.elements],
     }
 
 
@@ -143,6 +159,7 @@ def describe(entry: Explanation) -> str:
         lines += [f"    {line(one, entry.evidence)}" for one in told.moments]
         if not told.moments:
             lines.append("    no moment counts for more than another")
+        lines += [f"    {element_line(one, told.target, entry.evidence)}" for one in entry.elements]
         lines += neighbour_lines(told)
     return "\n".join(lines)
 
@@ -151,8 +168,24 @@ def line(one: Moment, evidence: Evidence) -> str:
     """A moment, for example "1:05 to 1:09: -0.80 points"."""
     # Where times are unknown clips are numbered, and the last one belongs to the moment.
     last = one.first_clip + one.clips - (evidence.seconds_per_clip is None)
-    what = f"{one.value:+.2f} points" if evidence.unit == "points" else f"{one.value:.0%} looked at"
-    return f"{moment(one.first_clip, evidence)} to {moment(last, evidence)}: {what}"
+    return f"{moment(one.first_clip, evidence)} to {moment(last, evidence)}: " + amount(
+        one.value, evidence
+    )
+
+
+def amount(value: float, evidence: Evidence) -> str:
+    """What a value of evidence counts, for example "-0.80 points"."""
+    return f"{value:+.2f} points" if evidence.unit == "points" else f"{value:.0%} looked at"
+
+
+def element_line(one: PlacedElement, target: str, evidence: Evidence) -> str:
+    """An element, for example "3. split leap, 1:05 to 1:09: -0.80 points"."""
+    place = one.placement
+    first, last = f"clip {place.first_clip + 1}", f"clip {place.first_clip + place.clips}"
+    if place.start_seconds is not None and place.end_seconds is not None:
+        first, last = clock(place.start_seconds), clock(place.end_seconds)
+    what = amount(one.values[target], evidence)
+    return f"{one.number}. {one.element.name}, {first} to {last}: {what}"
 
 
 def neighbour_lines(told: Told) -> list[str]:

@@ -68,6 +68,9 @@ def moment(clip: int, timed: Prediction | Evidence) -> str:
     """When a clip starts, as minutes and seconds where known, else its number from 1."""
     if timed.seconds_per_clip is None:
         return f"clip {clip + 1}"
-    start = timed.first_clip_seconds + clip * timed.seconds_per_clip
-    minutes, seconds = divmod(int(start), 60)
-    return f"{minutes}:{seconds:02d}"
+    return clock(timed.first_clip_seconds + clip * timed.seconds_per_clip)
+
+
+def clock(seconds: float) -> str:
+    """A time in a video as minutes and seconds, for example "1:05"."""
+    return "{}:{:02d}".format(*divmod(int(seconds), 60))

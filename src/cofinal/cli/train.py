@@ -21,6 +21,9 @@ class Train(MethodCommand):
 
     out: Path = field(default=Path("runs/latest"), kw_only=True)
     """Run folder; the trained model is its subfolder `model`."""
+    sheet: Path | None = field(default=None, kw_only=True)
+    """Elements of the performances in order (JSON or CSV); the model then learns from their order
+    alone when each is performed, for `cofinal explain --sheet`."""
     intervals: tyro.conf.OmitArgPrefixes[CalibrationSettings] = field(
         default=CalibrationSettings(), kw_only=True
     )
@@ -32,7 +35,9 @@ class Train(MethodCommand):
         from cofinal.modelfiles import coverage_lines
 
         preset = self.chosen_preset()
-        outcome = train_model(self.source, preset, self.out, calibration=self.intervals)
+        outcome = train_model(
+            self.source, preset, self.out, calibration=self.intervals, sheet=self.sheet
+        )
         if self.json:
             result = outcome.result.to_json() if outcome.result else None
             print(json.dumps({"model": str(outcome.model_folder), "result": result}, indent=2))

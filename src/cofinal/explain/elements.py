@@ -1,0 +1,141 @@
+"""What each element of a performance did to its scores: evidence summed over its clips.
+
+Letters: T clips, K targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cofinal.data.sheets import Element, read_sheets
+from cofinal.errors import CofinalError
+from cofinal.explain.alignerfile import read_aligner
+from cofinal.explain.alignment import Aligner, Placement, border_seconds
+from cofinal.explain.evidence import Evidence
+from cofinal.modelfiles import ModelInfo
+from cofinal.records import ClipFeatures
+
+
+@dataclass(frozen=True)
+class PlacedElement:
+    """An element in time, and what it did to each score."""
+
+    number: int
+    """Counted from 1, in the order performed."""
+    element: Element
+    placement: Placement
+    values: dict[str, float]
+    """Target -> points by which it raised the score, or its share of attention."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values, for JSON."""
+        return {
+            "number": self.number,
+            "element": self.element.name,
+            "family": self.element.family,
+            **vars(self.placement),
+            "values": self.values,
+        }
+
+
+@dataclass(frozen=True)
+class ElementSource:
+    """What elements there are, and what places them in time."""
+
+    sheets: dict[str, tuple[Element, ...]]
+    """Id -> elements in order."""
+    aligner: Aligner | None
+    """Places elements whose times the sheet does not tell."""
+
+    def explain(self, features: ClipFeatures, evidence: Evidence) -> list[PlacedElement]:
+        """Places the elements of a performance and sums its evidence over each.
+
+        Raises:
+            CofinalError: no sheet of this performance, or nothing to place its elements by.
+        """
+        elements, placements = place_elements(features, self.sheets, self.aligner)
+        return sum_evidence(evidence, elements, placements)
+
+
+def element_source(sheet: Path | None, model_folder: Path, info: ModelInfo) -> ElementSource | None:
+    """Sheets from a file, and the aligner of a model folder; None without a file of sheets."""
+    if sheet is None:
+        return None
+    return ElementSource(read_sheets(sheet), read_aligner(model_folder, info))
+
+
+def place_elements(
+    features: ClipFeatures,
+    sheets: dict[str, tuple[Element, ...]],
+    aligner: Aligner | None,
+) -> tuple[tuple[Element, ...], list[Placement]]:
+    """The elements of a performance, by its id, and their places: the sheet's, else the aligner's.
+
+    Raises:
+        CofinalError: no sheet of this performance, or nothing to place its elements by.
+    """
+    if features.id not in sheets:
+        raise CofinalError(
+            f"the sheet has no elements of {features.id!r}, only of {_some(list(sheets))}; "
+            "add them, or rename the file to the id in the sheet"
+        )
+    elements = sheets[features.id]
+    timed = all(element.start_seconds is not None for element in elements)
+    if timed and features.recipe.seconds_per_clip is not None:
+        return elements, [given_place(features, element) for element in elements]
+    if aligner is None:
+        raise CofinalError(
+            f"nothing tells when the elements of {features.id!r} were performed; add start and end "
+            "to the sheet, or train the model with `cofinal train --sheet FILE`, which learns it"
+        )
+    return elements, aligner.place(features, elements)
+
+
+def sum_evidence(
+    evidence: Evidence, elements: Sequence[Element], placements: Sequence[Placement]
+) -> list[PlacedElement]:
+    """Adds up each placed element's evidence, per target.
+
+    A clip's value under occlusion is what `width` clips together are worth, so sums of values are
+    divided by it; where clips' worths add up, the sum is then that of leaving the element out.
+    """
+    placed = []
+    pairs = zip(elements, placements, strict=True)
+    for number, (element, placement) in enumerate(pairs, 1):
+        own = slice(placement.first_clip, placement.first_clip + placement.clips)
+        points_K = evidence.values_KT[:, own].sum(1) / evidence.width
+        values = dict(zip(evidence.targets, points_K.tolist(), strict=True))
+        placed.append(PlacedElement(number, element, placement, values))
+    return placed
+
+
+def given_place(features: ClipFeatures, element: Element) -> Placement:
+    """The clips whose middle lies in an element's time, at least the nearest one.
+
+    Raises:
+        CofinalError: the element starts after the last clip.
+    """
+    start, end = element.start_seconds, element.end_seconds
+    T, step = len(features.values), features.recipe.seconds_per_clip
+    first = border_seconds(features, 0)
+    assert start is not None and end is not None and step is not None and first is not None
+    if start >= first + T * step:
+        raise CofinalError(
+            f"{element.name!r} starts at {start:g} seconds, but the {T} clips of {features.id!r} "
+            f"end at {first + T * step:g}; correct the sheet"
+        )
+    middle_T = first + (np.arange(T) + 0.5) * step
+    own = np.flatnonzero((start <= middle_T) & (middle_T < end))
+    if not len(own):
+        own = np.array([abs(middle_T - (start + end) / 2).argmin()])
+    return Placement(int(own[0]), len(own), start, end)
+
+
+def _some(names: list[str], count: int = 3) -> str:
+    """The first few names of many."""
+    return ", ".join(names[:count]) + (f" and {len(names) - count} more" * (len(names) > count))
