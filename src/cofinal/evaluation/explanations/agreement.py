@@ -1,4 +1,4 @@
-"""Do ways to explain agree with each other, seeds with each other, and with models that know nothing?
+"""Do ways to explain agree: with each other, between seeds, with models that know nothing?
 
 Letters: R seeds, W ways, X rows, T clips, N performances.
 """
@@ -25,7 +25,9 @@ class Agreement:
     """Mean of the correlation's size, sign left out."""
 
 
-def agreement(first_NXT: Sequence[np.ndarray], second_NXT: Sequence[np.ndarray]) -> Agreement | None:
+def agreement(
+    first_NXT: Sequence[np.ndarray], second_NXT: Sequence[np.ndarray]
+) -> Agreement | None:
     """Correlation of explanations, mean over rows and performances.
 
     Args:

@@ -1,4 +1,4 @@
-"""What could be found at all: a detector that was shown the faults' times, and one that knows nothing.
+"""Yardsticks: a detector that was shown the faults' times, and one that knows nothing.
 
 Letters: T clips, C backbone channels, N performances.
 """

@@ -1,7 +1,7 @@
 """Does the evidence in an element's stretch go with how the element was judged?
 
-Two ways that chance could look like knowledge are kept apart. Within a performance, points are dealt
-out anew among its elements: "within". But what comes first may always get much evidence and good
+Two ways that chance could look like knowledge are kept apart. Within a performance, marks are
+dealt out anew among its elements: "within". But what comes first may always get much evidence and good
 marks, whoever skates; so evidence and marks are also compared with what is usual at that place of
 the order, and performances are dealt out anew place by place: "given the place".
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.stats import rankdata
@@ -28,7 +29,7 @@ Stretch = tuple[int, int]
 def equal_parts(elements: int, clips: int) -> list[Stretch]:
     """Stretches that cut a performance into equal parts, one an element."""
     ends = np.round(np.linspace(0, clips, elements + 1)).astype(int)
-    return [(int(a), max(int(b - a), 1)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [(int(a), max(int(b - a), 1)) for a, b in pairwise(ends)]
 
 
 def timed_stretches(

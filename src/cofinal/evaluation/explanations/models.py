@@ -2,8 +2,8 @@
 
 Source of the two that know nothing: Adebayo et al., "Sanity checks for saliency maps", NeurIPS
 2018. Reproduced: random weights, and training on labels that were dealt out anew. Differs: what a
-method learns in closed form (read-outs, score edges) is learned from dealt-out labels as well, since
-it is no weight that could be drawn.
+method learns in closed form (read-outs, score edges) is learned from dealt-out labels as well,
+since it is no weight that could be drawn.
 """
 
 from __future__ import annotations

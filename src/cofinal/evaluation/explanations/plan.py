@@ -5,9 +5,11 @@ Letters: n explained performances, P their clips, W ways, K targets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from cofinal.config import BenchmarkSettings, ExplanationSettings
 from cofinal.data.dataset import Dataset
@@ -43,6 +45,12 @@ def plan_folds(
         label: [job.only((seed,)) for job in several for seed in job.seeds]
         for (_, label), several in jobs.items()
     }
+
+
+def held_out_parts(jobs: Mapping[str, Sequence[Job]]) -> list[np.ndarray]:
+    """Positions that are held out together, the same for all methods and seeds."""
+    several = next(iter(jobs.values()))
+    return [job.fold.held_out for job in several if job.seeds == several[0].seeds]
 
 
 def run_folds(

@@ -19,16 +19,15 @@ from cofinal.data.sheets import Element
 from cofinal.evaluation.cells import Job
 from cofinal.evaluation.explanations.agreement import Agreement, agreement, between_seeds
 from cofinal.evaluation.explanations.cells import FoldEvidence, finished
-from cofinal.evaluation.explanations.elements import Going, Stretch, goes_with, stretch_sums
-from cofinal.evaluation.explanations.faults import ClipMarks, FaultFinding, find_faults
+from cofinal.evaluation.explanations.elements import Going, goes_with, stretch_sums
+from cofinal.evaluation.explanations.faults import FaultFinding, find_faults
 from cofinal.evaluation.explanations.removal import Removal, removal
 from cofinal.evaluation.explanations.stretches import left_out
+from cofinal.evaluation.explanations.truth import Truth
 from cofinal.explain.ways import read_way
 
 MARKS = ("execution", "base_value")
 LEFT_OUT = "element left out"
-# Placement -> position in the data set -> its elements' stretches.
-Placements = Mapping[str, Mapping[int, Sequence[Stretch]]]
 # Placement -> mark -> how evidence goes with it.
 Goings = dict[str, dict[str, Going | None]]
 
@@ -63,7 +62,7 @@ class MethodStudy:
     between: dict[str, dict[tuple[str, str], Agreement | None]]
     """Target -> pair of ways -> agreement."""
     left_out: dict[str, Goings]
-    """Target -> how the worth of a whole element, left out, goes with its marks; all performances."""
+    """Target -> how the worth of an element, left out, goes with its marks; all performances."""
     missing: list[str] = field(default_factory=list)
     """Ways that this method does not have."""
     seconds: float = 0.0
@@ -117,9 +116,7 @@ def study_method(
     jobs: Sequence[Job],
     settings: ExplanationSettings,
     folder: Path,
-    marks: Mapping[int, ClipMarks],
-    sheets: Mapping[int, Sequence[Element]],
-    placements: Placements,
+    truth: Truth,
 ) -> MethodStudy:
     """Measures everything of one method.
 
@@ -129,15 +126,13 @@ def study_method(
         jobs: its folds and seeds, whose cells are on disk.
         settings: ways, steps.
         folder: the benchmark's folder.
-        marks: position -> faulty clips, where times of faults are known.
-        sheets: position -> elements, where known.
-        placements: where in a performance its elements are thought to be.
+        truth: what is known of the performances.
     """
     explained = Explained.of(dataset, jobs, settings, folder)
     names = settings.evidence
     there = [w for w in range(len(names)) if np.isfinite(explained.lost[:, :, w]).all()]
     ways = [
-        study_way(explained, dataset, names[w], w, k, marks, sheets, placements)
+        study_way(explained, dataset, names[w], w, k, truth)
         for k in range(len(dataset.targets))
         for w in there
     ]
@@ -152,7 +147,7 @@ def study_method(
         }
         for k, target in enumerate(dataset.targets)
     }
-    worth = _worth(dataset, jobs, folder, sheets, placements)
+    worth = _worth(dataset, jobs, folder, truth)
     return MethodStudy(
         label,
         len(explained.cells),
@@ -171,26 +166,22 @@ def study_way(
     name: str,
     w: int,
     k: int,
-    marks: Mapping[int, ClipMarks],
-    sheets: Mapping[int, Sequence[Element]],
-    placements: Placements,
+    truth: Truth,
 ) -> WayResult:
     """Measures one way to explain one target."""
     trained = explained.evidence("trained", w, k)
     shuffled = explained.evidence("shuffled", w, k)
     evidence = dict(zip(map(int, explained.positions), trained, strict=True))
     sign = -1.0 if read_way(name).signed else 1.0
-    looked_for = [i for i in evidence if i in marks]
+    looked_for = [i for i in evidence if i in truth.marks]
     faults = None
     if looked_for:
         # Faults cost points; attention has no sign, so much attention must do.
         scores = [sign * evidence[i] for i in looked_for]
-        faults = find_faults(scores, [marks[i] for i in looked_for])
+        faults = find_faults(scores, [truth.marks[i] for i in looked_for])
     sums = {
-        place: {
-            i: stretch_sums(evidence[i], stretches[i]) for i in evidence if i in stretches
-        }
-        for place, stretches in placements.items()
+        place: {i: stretch_sums(evidence[i], stretches[i]) for i in evidence if i in stretches}
+        for place, stretches in truth.placements.items()
     }
     return WayResult(
         way=name,
@@ -204,7 +195,7 @@ def study_way(
         shuffled=agreement(trained, shuffled) if np.isfinite(shuffled[0]).all() else None,
         seeds=between_seeds(trained),
         faults=faults,
-        elements={place: goings(found, sheets) for place, found in sums.items()},
+        elements={place: goings(found, truth.sheets) for place, found in sums.items()},
     )
 
 
@@ -227,17 +218,16 @@ def _worth(
     dataset: Dataset,
     jobs: Sequence[Job],
     folder: Path,
-    sheets: Mapping[int, Sequence[Element]],
-    placements: Placements,
+    truth: Truth,
 ) -> dict[str, Goings]:
     """Target -> placement -> mark -> how the worth of elements left out goes with it."""
     found: dict[str, Goings] = {target: {} for target in dataset.targets}
-    for place, stretches in placements.items():
+    for place, stretches in truth.placements.items():
         rows: dict[int, list[np.ndarray]] = {}
         for job in jobs:
             for i, points_KE in left_out(dataset, job, folder, place, stretches).items():
                 rows.setdefault(i, []).append(points_KE)
         for k, target in enumerate(dataset.targets):
             each = {i: np.stack(points)[:, k] for i, points in rows.items()}
-            found[target][place] = goings(each, sheets)
+            found[target][place] = goings(each, truth.sheets)
     return found
