@@ -1,9 +1,9 @@
 """Does the evidence in an element's stretch go with how the element was judged?
 
 Two ways that chance could look like knowledge are kept apart. Within a performance, marks are
-dealt out anew among its elements: "within". But what comes first may always get much evidence and good
-marks, whoever skates; so evidence and marks are also compared with what is usual at that place of
-the order, and performances are dealt out anew place by place: "given the place".
+dealt out anew among its elements: "within". But what comes first may always get much evidence and
+good marks, whoever skates; so evidence and marks are also compared with what is usual at that
+place of the order, and performances are dealt out anew place by place: "given the place".
 
 Letters: N performances, E elements of a performance, K targets, D draws, R seeds.
 """
