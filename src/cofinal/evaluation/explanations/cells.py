@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -119,6 +120,7 @@ def explain_fold(
         lost_random=lost_random,
         seconds=time.monotonic() - started,
     ).save(kept_at(job, folder) / FILE)
+    shutil.rmtree(job.unfinished_folder(folder), ignore_errors=True)
 
 
 def explained_positions(job: Job, count: int) -> np.ndarray:
