@@ -19,7 +19,7 @@ from cofinal.evaluation.explanations.agreement import Agreement
 from cofinal.evaluation.explanations.elements import Going
 from cofinal.evaluation.explanations.faults import FaultFinding
 from cofinal.evaluation.explanations.ranking import Found
-from cofinal.evaluation.explanations.study import LEFT_OUT, MethodStudy, WayResult
+from cofinal.evaluation.explanations.study import LEFT_OUT, Goings, MethodStudy, WayResult
 from cofinal.evaluation.explanations.truth import Truth
 from cofinal.reports.benchmark import library_versions, with_interval
 from cofinal.storage import write_json, write_text
@@ -39,7 +39,6 @@ FAULTS = (
     *("way", "average precision", "p", "pooled", "p", "pointing", "p"),
     *("among elements", "p", "deduction", "p"),
 )
-ELEMENTS = ("way", "place", "mark", "within a performance", "p", "given the place", "p")
 HEAD = """\
 Evidence of models on performances that they were not trained on.
 
@@ -55,8 +54,10 @@ Evidence of models on performances that they were not trained on.
   with chance (faults shifted around in a circle) and one-sided p. Among elements: clips between
   elements left out. Deduction: Spearman's correlation over faults with the points lost there.
 - **Elements**: Spearman's correlation of the evidence in an element's clips with its mark, mean
-  over performances; given the place: what is left when the usual for performance and place in the
-  order is taken off; p two-sided.
+  over performances; behind the bar what is left when the usual for performance and place in the
+  order is taken off, where performances have equally many elements; p two-sided. Places of elements
+  are their times, equal parts of the performance, or those of an aligner; "element left out" leaves
+  out the whole element, in all performances.
 
 Intervals of 95 % by bootstrap over performances. p is not corrected for the number of ways."""
 
@@ -150,9 +151,8 @@ def method_section(one: MethodStudy, truth: Truth) -> list[str]:
             rows += [[f"*{name}*", *fault_cells(f)] for name, f in truth.yardsticks.items()]
             share = next(way.faults.prevalence for way in ways if way.faults)
             lines += [f"Faults ({share:.1%} of the clips):", "", *table(FAULTS, rows)]
-        rows = [row for way in ways for row in element_rows(way.way, way.elements)]
-        rows += element_rows(LEFT_OUT, one.left_out.get(target, {}))
-        lines += table(ELEMENTS, rows) if rows else []
+        elements = [(way.way, way.elements) for way in ways]
+        lines += element_table([*elements, (LEFT_OUT, one.left_out.get(target, {}))])
         lines += agreement_table(one, target)
     return lines
 
@@ -198,19 +198,26 @@ def found_cells(found: Found | None) -> list[str]:
     return [f"{value}, chance {found.chance:.3f}", f"{found.p:.4f}"]
 
 
-def element_rows(way: str, places: dict[str, dict[str, Going | None]]) -> list[list[str]]:
-    """A row for each placement and mark."""
-    rows = []
-    for place, marks in places.items():
-        for mark, found in marks.items():
-            if found is not None:
-                value = with_interval(found.within, found.interval, 3)
-                given = [
-                    "-" if number is None else f"{number:.{digits}f}"
-                    for number, digits in ((found.given_place, 3), (found.p_given_place, 4))
-                ]
-                rows.append([way, place, mark, value, f"{found.p_within:.4f}", *given])
-    return rows
+def element_table(ways: Sequence[tuple[str, Goings]]) -> list[str]:
+    """How evidence in elements goes with their marks: a column for each place and mark."""
+    heads = list(dict.fromkeys((p, m) for _, places in ways for p in places for m in places[p]))
+    if not heads:
+        return []
+    rows = [
+        [way, *[going_text(places.get(p, {}).get(m)) for p, m in heads]] for way, places in ways
+    ]
+    titles = [f"{mark.replace('_', ' ')}, {place}" for place, mark in heads]
+    return ["Elements:", "", *table(["way", *titles], rows)]
+
+
+def going_text(found: Going | None) -> str:
+    """Correlation within performances with its p, and behind a bar that given the place."""
+    if found is None:
+        return "-"
+    text = f"{with_interval(found.within, found.interval, 2)}, p {found.p_within:.4f}"
+    if found.given_place is None or found.p_given_place is None:
+        return text
+    return f"{text} \\| {found.given_place:.2f}, p {found.p_given_place:.4f}"
 
 
 def agreement_table(one: MethodStudy, target: str) -> list[str]:
