@@ -110,7 +110,7 @@ class Benchmark:
         """Judges explanations, and writes `explanations.json`, `.md` and `.png`."""
         from cofinal.data.dataset import load_dataset
         from cofinal.evaluation.explanations.plan import held_out_parts, plan_folds, run_folds
-        from cofinal.evaluation.explanations.study import study_method
+        from cofinal.evaluation.explanations.study import study_methods
         from cofinal.evaluation.explanations.truth import read_truth, sheet_file
         from cofinal.progress import track
         from cofinal.reports import explanations as report
@@ -134,13 +134,7 @@ class Benchmark:
                 self.workers,
                 lambda done, total: advance(done / total, f"{done} of {total} cells"),
             )
-        methods = []
-        with track("measuring", len(jobs)) as advance:
-            for label, several in jobs.items():
-                methods.append(
-                    study_method(label, dataset, several, self.explaining, self.out, truth)
-                )
-                advance(len(methods), label)
+        methods = study_methods(dataset, jobs, self.explaining, self.out, truth)
         found = report.ExplanationReport(
             shlex.join(["cofinal", *sys.argv[1:]]),
             self.settings,

@@ -25,6 +25,7 @@ from cofinal.evaluation.explanations.removal import Removal, removal
 from cofinal.evaluation.explanations.stretches import left_out
 from cofinal.evaluation.explanations.truth import Truth
 from cofinal.explain.ways import read_way
+from cofinal.progress import track
 
 MARKS = ("execution", "base_value")
 LEFT_OUT = "element left out"
@@ -108,6 +109,22 @@ class Explained:
     def lost_random(self) -> np.ndarray:
         """Points lost by chance (R, N, Q, K, S)."""
         return np.stack([np.concatenate([c.lost_random for c in folds]) for folds in self.cells])
+
+
+def study_methods(
+    dataset: Dataset,
+    jobs: Mapping[str, Sequence[Job]],
+    settings: ExplanationSettings,
+    folder: Path,
+    truth: Truth,
+) -> list[MethodStudy]:
+    """Measures every method of a benchmark, with progress; see `study_method`."""
+    found = []
+    with track("measuring", len(jobs)) as advance:
+        for label, several in jobs.items():
+            found.append(study_method(label, dataset, several, settings, folder, truth))
+            advance(len(found), label)
+    return found
 
 
 def study_method(
