@@ -16,8 +16,7 @@ import cofinal.config
 import cofinal.data.checks
 import cofinal.data.synthetic
 from cofinal.cli.main import COMMANDS, main
-from cofinal.config import DataSource, Preset
-from cofinal.data.synthetic import generate
+from cofinal.config import DataSource
 from cofinal.version import __version__
 
 TINY = [
@@ -392,25 +391,10 @@ def test_ctrl_c_ends_with_status_130_and_a_sentence(
     assert capsys.readouterr().err == "cofinal: stopped; run the same command again to continue\n"
 
 
-def test_the_demo_trains_evaluates_scores_and_tells_where_everything_is(
-    tmp_path: Path,
-    tiny_preset: Preset,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(
-        cofinal.data.synthetic, "generate", lambda seed: generate(24, 8, (12, 15), seed)
-    )
-    monkeypatch.setattr(cofinal.config, "load_preset", lambda name: tiny_preset)
-    assert main(["demo", "--out", str(tmp_path / "demo"), "--seed", "3"]) == 0
-    text = capsys.readouterr().out
-    assert "given by the judges" in text
-    assert "SRCC" in text and "average" in text
-    paths = re.findall(r"^  (?:data|model|result|predictions) +(\S+)$", text, re.MULTILINE)
-    assert len(paths) == 4
-    assert all(Path(path).exists() for path in paths)
-    settings = json.loads((tmp_path / "demo" / "run" / "settings.json").read_text())
-    assert settings["preset"]["training"]["seed"] == 3
+def test_the_demo_needs_some_films(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--out", str(tmp_path / "demo"), "--count", "8"]) == 1
+    assert "8 films; the demo's 8 events need two each" in capsys.readouterr().err
+    assert not (tmp_path / "demo").exists()
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,18 @@ def models(
 
 
 @pytest.fixture(scope="module")
+def aligned(generated_source: DataSource, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose model has an aligner, with the sheet that it was fitted on."""
+    folder = tmp_path_factory.mktemp("aligned")
+    order = folder / "order.csv"
+    lines = [f"p{n:03d},{name}" for n in range(32) for name in ("roll", "kip", "roll")]
+    order.write_text("\n".join(["id,element", *lines]) + "\n")
+    flags = ["--method", "ridge", "--sheet", str(order), "--out", str(folder)]
+    assert main(train(generated_source, *flags)) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
 def files(generated_source: DataSource) -> list[str]:
     """Features of two performances, the first of which the models were trained on."""
     assert generated_source.data is not None
@@ -119,3 +131,76 @@ def test_what_cannot_be_told_gets_one_sentence(
 
 def test_nothing_to_explain_gets_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nothing to explain" in mistake(capsys, ["explain", "/no/model"])
+
+
+def test_elements_are_told_with_points_and_places_from_their_order(
+    aligned: Path, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(aligned / "model"), *files, "--sheet", str(aligned / "order.csv")]
+    text = told(capsys, *arguments)
+    assert (
+        len(re.findall(r"^    2\. kip, \d:\d\d to \d:\d\d: [+-]\d\.\d\d points$", text, re.M)) == 4
+    )
+    assert text.count("aligner places them, learned from order alone (confidence 0.") == 2
+    first = json.loads(told(capsys, *arguments, "--json"))[0]
+    assert [one["element"] for one in first["elements"]] == ["roll", "kip", "roll"]
+    values_T = first["evidence"]["values"]["difficulty"]
+    for one in first["elements"]:
+        own = values_T[one["first_clip"] : one["first_clip"] + one["clips"]]
+        assert one["values"]["difficulty"] == pytest.approx(sum(own) / 3)
+        assert 0 <= one["confidence"] <= 1
+    ends = [one["end_seconds"] for one in first["elements"]]
+    assert ends == sorted(ends) and ends[-1] <= 1.28 * len(values_T) + 1e-9
+
+
+def test_times_in_the_sheet_need_no_aligner(
+    models: dict[str, Path], files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = tmp_path / "mine.csv"
+    sheet.write_text("id,element,start,end\np003,split leap,2.6,5.2\n")
+    text = told(capsys, str(models["cofinal"]), files[0], "--sheet", str(sheet))
+    assert "  elements at the sheet's times\n" in text
+    assert len(re.findall(r"^    1\. split leap, 0:02 to 0:05: [+-]", text, re.M)) == 2
+
+
+@pytest.mark.parametrize(
+    ("sheet", "sentence"),
+    [
+        ("id,element\np003,kip\n", "nothing tells when the elements of 'p003' were performed; add"),
+        ("id,element\np1,kip\n", "the sheet has no elements of 'p003', only of p1; add them"),
+        ("id,element,start,end\np003,kip,900,901\n", "'kip' starts at 900 seconds, but the"),
+        ("id\np003\n", "expected the columns id, element, each once"),
+        ("", "the first line is ''; expected the columns"),
+    ],
+)
+def test_sheets_that_do_not_fit_get_one_sentence(
+    models: dict[str, Path],
+    files: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    sheet: str,
+    sentence: str,
+) -> None:
+    (tmp_path / "mine.csv").write_text(sheet)
+    flags = ["--sheet", str(tmp_path / "mine.csv")]
+    assert sentence in mistake(capsys, ["explain", str(models["ridge"]), files[0], *flags])
+
+
+@pytest.mark.parametrize(
+    ("sheet", "sentence"),
+    [
+        ("id,element\nx,kip\n", "has elements of 0 of the"),
+        ("id,element\n" + "p003,kip\n" * 90 + "p004,kip\n", "90 elements in"),
+    ],
+)
+def test_sheets_that_teach_nothing_are_refused_before_training(
+    generated_source: DataSource,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    sheet: str,
+    sentence: str,
+) -> None:
+    (tmp_path / "order.csv").write_text(sheet)
+    flags = ["--sheet", str(tmp_path / "order.csv"), "--out", str(tmp_path / "run"), *TINY]
+    assert sentence in mistake(capsys, train(generated_source, *flags))
+    assert not (tmp_path / "run").exists()

@@ -87,6 +87,7 @@ def test_ones_own_csv_with_gaps_and_other_columns(tmp_path: Path) -> None:
         ("", "the first line is ''; expected the columns id, element, each once"),
         ("id,start\na,1\n", "the first line is 'id, start'; expected the columns id, element"),
         ("id,element,start,start\n", "expected the columns id, element, each once"),
+        ("id;element\na;x\n", "id, element, each once; save it with commas between columns"),
         (HEADER, "sheets.csv holds no element; expected one or more a performance"),
         (HEADER + "a,,,,,,\n", "sheets.csv:2: id or element is empty; fill in both"),
         (HEADER + "a,x,,,\n", "sheets.csv:2: 5 cells instead of 7"),

@@ -23,6 +23,7 @@ from cofinal.config import (
     grid,
     load_preset,
     method_preset,
+    preset_names,
 )
 from cofinal.errors import CofinalError
 
@@ -187,9 +188,10 @@ class Benchmark:
         every = (base.method,) if self.explanations else tuple(SETTINGS)
         found = []
         for name in self.settings.methods or every:
-            is_file = name.endswith(".toml")
-            preset = load_preset(name) if is_file else method_preset(name, base)
-            found.append(Entry(Path(name).stem if is_file else name, preset, self.choice(preset)))
+            is_preset = name.endswith(".toml") or (name not in SETTINGS and name in preset_names())
+            preset = load_preset(name) if is_preset else method_preset(name, base)
+            label = name if name in SETTINGS else Path(name).stem
+            found.append(Entry(label, preset, self.choice(preset)))
         labels = [entry.label for entry in found]
         for label in labels:
             if labels.count(label) > 1:

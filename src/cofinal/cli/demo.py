@@ -1,49 +1,136 @@
-"""`cofinal demo`: the main job from end to end on generated performances."""
+"""`cofinal demo`: the main job from end to end, from films to a report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cofinal.config import CalibrationSettings, DataSource, load_preset, override
+from cofinal.errors import CofinalError
+from cofinal.extraction.recipe import ExtractionRecipe
+
+if TYPE_CHECKING:
+    from cofinal.fitting import Outcome
+
+# A third of a second from clip to clip: an element lasts about two, a fault often less than one.
+RECIPE = ExtractionRecipe("motion", clip_frames=16, stride_frames=8)
+# Films of an event look alike, so that a quarter of the events must be new to the model.
+EVENTS = 8
 
 
 @dataclass(frozen=True)
 class Demo:
-    """Generate performances, train CoFInAl, evaluate on held-out ones, and score one."""
+    """Film judged routines, extract features, train CoFInAl, evaluate it, and report on one.
+
+    The routines are generated, so that nothing is downloaded and everything is known of them.
+    What a killed run has done is not done again.
+    """
 
     out: Path = Path("demo")
     """Folder for everything the demo writes."""
+    count: int = 80
+    """Number of films, 16 or more; a quarter of their events is held out."""
+    workers: int | None = None
+    """Films at a time, each in a process of its own; as many as there are cores if left out."""
     seed: int = 0
-    """Seed of the generated performances and of training."""
+    """Seed of the routines and of training."""
 
     def run(self) -> int:
         """Runs the demo; ends with a table and the paths of what was written."""
-        from cofinal.cli.score import describe
-        from cofinal.config import DataSource, load_preset, override
-        from cofinal.data.synthetic import generate, write_dataset
-        from cofinal.fitting import train_model
-        from cofinal.scorer import Scorer
-
-        labels = write_dataset(self.out / "data", generate(seed=self.seed))
-        source = DataSource(str(labels), labels.parent / "features")
-        preset = override(load_preset("generated"), {"training.seed": self.seed})
-        print(f"Training {preset.method} on generated performances ...", flush=True)
-        outcome = train_model(source, preset, self.out / "run")
+        if self.count < 2 * EVENTS:
+            raise CofinalError(
+                f"{self.count} films; the demo's {EVENTS} events need two each, so "
+                f"{2 * EVENTS} or more"
+            )
+        self.films()
+        self.features()
+        outcome = self.training()
+        self.example(outcome)
+        self.report(outcome)
         assert outcome.result is not None
-        example = labels.parent / "features" / f"{outcome.result.ids[0]}.npy"
-        print("\nOne performance that training has not seen:\n")
-        print(describe(Scorer.load(outcome.model_folder).score(example)))
-        targets = [cell.target for cell in outcome.result.cells]
-        given = zip(targets, outcome.result.scores[0], strict=True)
-        marks = ", ".join(f"{target} {score:.2f}" for target, score in given)
-        print(f"  given by the judges: {marks} points\n")
-        print(f"All {len(outcome.result.ids)} held-out performances:\n")
+        print(f"\nAll {len(outcome.result.ids)} held-out routines, of events it has not seen:\n")
         print(outcome.result.table())
         print("\nWritten:")
         for what, path in (
-            ("data", labels.parent),
+            ("films", self.out / "routines" / "videos"),
+            ("labels", self.labels),
+            ("features", self.out / "features"),
             ("model", outcome.model_folder),
             ("result", self.out / "run" / "result.json"),
             ("predictions", self.out / "run" / "predictions.csv"),
+            ("report", self.out / "report.html"),
         ):
             print(f"  {what.ljust(12)}{path}")
         return 0
+
+    @property
+    def labels(self) -> Path:
+        """The scores of all routines."""
+        return self.out / "routines" / "labels.csv"
+
+    def cores(self) -> int:
+        """Processes that work at a time."""
+        from joblib import cpu_count
+
+        return self.workers or int(cpu_count())
+
+    def films(self) -> None:
+        """Films the routines."""
+        from cofinal.data.routines import generate_routines, write_routines
+
+        print(f"Filming {self.count} generated routines ...", flush=True)
+        routines = generate_routines(self.count, self.seed, events=EVENTS)
+        write_routines(self.labels.parent, routines, workers=self.cores(), show_progress=True)
+
+    def features(self) -> None:
+        """Turns the films into clip features."""
+        from cofinal.extraction.many import extract_many
+        from cofinal.extraction.progress import ProgressBars
+
+        print("Extracting features of their motion ...", flush=True)
+        with ProgressBars() as bars:
+            videos = [self.labels.parent / "videos"]
+            out = self.out / "features"
+            extract_many(videos, out, RECIPE, workers=self.cores(), watcher=bars)
+
+    def training(self) -> Outcome:
+        """Trains on three quarters of the events and measures on the rest."""
+        from cofinal.fitting import train_model
+
+        source = DataSource(str(self.labels), self.out / "features")
+        preset = override(load_preset("generated"), {"training.seed": self.seed})
+        print(f"Training {preset.method} ...", flush=True)
+        intervals = CalibrationSettings("folds", calibration_group="event")
+        sheet = self.labels.with_name("sheets.json")
+        return train_model(source, preset, self.out / "run", calibration=intervals, sheet=sheet)
+
+    def example(self, outcome: Outcome) -> None:
+        """Scores a film that training has not seen."""
+        from cofinal.cli.score import describe
+        from cofinal.scorer import Scorer
+
+        result = outcome.result
+        assert result is not None
+        print("\nOne routine that training has not seen:\n")
+        features = self.out / "features" / f"{result.ids[0]}.npy"
+        print(describe(Scorer.load(outcome.model_folder).score(features)))
+        targets = [cell.target for cell in result.cells]
+        given = zip(targets, result.scores[0], strict=True)
+        print("  given by the judges: " + ", ".join(f"{name} {s:.2f}" for name, s in given))
+
+    def report(self, outcome: Outcome) -> None:
+        """Makes a page of the same film, with what its judges and its sheet say beside it."""
+        from cofinal.cli.report import ReportCommand
+
+        assert outcome.result is not None
+        routines = self.labels.parent
+        ReportCommand(
+            outcome.model_folder,
+            (self.out / "features" / f"{outcome.result.ids[0]}.npy",),
+            out=self.out / "report.html",
+            video=routines / "videos",
+            judges=routines / "judges.csv",
+            labels=self.labels,
+            sheet=routines / "sheets.json",
+        ).run()

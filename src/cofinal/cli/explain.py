@@ -152,12 +152,16 @@ def _plain(entry: Explanation) -> dict[str, Any]:
 
 def describe(entry: Explanation) -> str:
     """An explanation for people."""
+    from cofinal.explain.elements import told_places
+
     lines = [f"{entry.id} ({entry.evidence.values_KT.shape[1]} clips)"]
     if entry.strangeness is not None and entry.strangeness >= STRANGE:
         lines.append(
             f"  unlike the training data: stranger than {entry.strangeness:.0f} % of it, "
             "so trust the score less"
         )
+    if entry.elements:
+        lines.append(f"  {told_places(entry.elements)}")
     for told in entry.targets:
         grade = "" if told.grade is None else f", grade {told.grade} of {told.grades}"
         lines.append(f"  {told.target}: {told.score:.2f} points{grade}")

@@ -78,7 +78,8 @@ class GdltSettings:
     triplet_weight: float = 1.0
     """Weight of the triplet term (alpha)."""
     score_unit: float = 25.0
-    """Points that the unit score 1 stands for; 25 for every data set in the released programs."""
+    """Points that the unit score 1 stands for; 25 for every data set in the released programs. 0
+    for the range of the training scores: a single head cannot reach scores beyond the unit."""
     queries: int = 4
     """Number of learned queries; the released CoFInAl program crashes on any other than 4."""
     width: int = 256
@@ -86,7 +87,7 @@ class GdltSettings:
 
     def __post_init__(self) -> None:
         check_values(self)
-        check(self.score_unit > 0, "score_unit", self.score_unit, "more than 0")
+        check(self.score_unit >= 0, "score_unit", self.score_unit, "0 or more")
         check(self.triplet_weight >= 0, "triplet_weight", self.triplet_weight, "0 or more")
         check(self.queries >= 1, "queries", self.queries, "1 or more")
         check(self.width >= 1, "width", self.width, "1 or more")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cofinal.data.labels import csv_rows, number
+from cofinal.data.labels import comma_advice, csv_rows, number
 from cofinal.errors import CofinalError
 
 WORDS = {dict: "an object", list: "a list", str: "text", type(None): "null"}
@@ -64,7 +64,7 @@ def csv_records(path: Path, required: Sequence[str]) -> Iterator[tuple[str, dict
     if any(header.count(name) != 1 for name in required) or len(set(header)) != len(header):
         raise CofinalError(
             f"{path}: the first line is {', '.join(header)!r}; "
-            f"expected the columns {', '.join(required)}, each once"
+            f"expected the columns {', '.join(required)}, each once{comma_advice(header)}"
         )
     for line, row in rows[1:]:
         where, cells = f"{path}:{line}", [cell.strip() for cell in row]

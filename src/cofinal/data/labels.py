@@ -49,7 +49,7 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise CofinalError(
-            f"cannot read {path}: {error.strerror or error}; expected a file of labels"
+            f"cannot read {path}: {error.strerror or error}; expected a text file"
         ) from error
     except UnicodeDecodeError as error:
         raise CofinalError(f"{path} is not UTF-8 text; save it as UTF-8") from error
@@ -209,11 +209,9 @@ def read_csv_labels(path: Path, targets: tuple[str, ...] = ()) -> LabelTable:
     rows = csv_rows(path)
     header = [name.strip() for name in rows[0][1]] if rows else []
     if "id" not in header or len(set(header)) != len(header):
-        separated = len(header) == 1 and any(mark in header[0] for mark in ";\t")
-        advice = "; save it with commas between columns and points in numbers" if separated else ""
         raise CofinalError(
             f"{path}: the first line is {', '.join(header)!r}; "
-            f"expected different column names, one of them 'id'{advice}"
+            f"expected different column names, one of them 'id'{comma_advice(header)}"
         )
     free = [name for name in header if name not in RESERVED]
     for name in targets:
@@ -239,6 +237,12 @@ def read_csv_labels(path: Path, targets: tuple[str, ...] = ()) -> LabelTable:
             table.labels[-1].groups.update({name: values[name] for name in groups})
     _find_repeats(table)
     return table
+
+
+def comma_advice(header: list[str]) -> str:
+    """What to do about a header that other marks than commas separate."""
+    separated = len(header) == 1 and any(mark in header[0] for mark in ";\t")
+    return "; save it with commas between columns and points in numbers" if separated else ""
 
 
 def _no_numbers(path: Path, header: list[str], body: list[tuple[int, list[str]]]) -> str:

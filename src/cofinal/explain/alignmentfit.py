@@ -10,7 +10,7 @@ L lengths, S segments.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -77,20 +77,35 @@ def fit_aligner(
     _check(clips, elements)
     families = tuple(sorted({class_name(one) for order in elements for one in order}))
     classes = [[families.index(class_name(one)) for one in order] for order in elements]
+    aligner = _blank(clips, families, width, trust)
+    white = [aligner.whiten(values) for values in clips]
+    weights = equal_weights([len(values) for values in white], classes, len(families) + 1)
+    aligner = maximisation(aligner, white, weights)
+    for i in range(rounds):
+        weights, likelihood = expectation(aligner, white, classes)
+        aligner = maximisation(aligner, white, weights)
+        if on_round:
+            on_round(i, likelihood)
+    return aligner
+
+
+def _blank(
+    clips: Sequence[np.ndarray], families: tuple[str, ...], width: int, trust: float
+) -> Aligner:
+    """An aligner that whitens clips, and knows nothing of families yet."""
     whitening = ClipWhitening(clips[0].shape[1], width, exponent=1.0)
     whitening.fit([torch.from_numpy(centred(values)) for values in clips])
     mean_C, projection_CD = whitening.mean_C.numpy(), whitening.projection_CD.numpy()
-    white = [(centred(values) - mean_C) @ projection_CD for values in clips]
-    weights = equal_weights([len(values) for values in white], classes, len(families) + 1)
-    for i in range(rounds + 1):
-        means_FD, precision_DD = _gaussians(np.concatenate(white), weights.clips_TF)
-        lengths = _lengths(weights.moments_F3)
-        aligner = Aligner(families, mean_C, projection_CD, means_FD, precision_DD, lengths, trust)
-        if i < rounds:
-            weights, likelihood = expectation(aligner, white, classes)
-            if on_round:
-                on_round(i, likelihood)
-    return aligner
+    D, F = projection_CD.shape[1], len(families) + 1
+    lengths = Lengths(np.ones(F), np.ones(F))
+    return Aligner(families, mean_C, projection_CD, np.zeros((F, D)), np.eye(D), lengths, trust)
+
+
+def maximisation(aligner: Aligner, white: Sequence[np.ndarray], weights: Weights) -> Aligner:
+    """The aligner that goes best with the weights."""
+    means_FD, precision_DD = _gaussians(np.concatenate(white), weights.clips_TF)
+    lengths = _lengths(weights.moments_F3)
+    return replace(aligner, means_FD=means_FD, precision_DD=precision_DD, lengths=lengths)
 
 
 def expectation(

@@ -43,6 +43,18 @@ class PlacedElement:
         }
 
 
+def told_places(elements: Sequence[PlacedElement]) -> str:
+    """Where the places of elements come from, for people."""
+    sure = [one.placement.confidence for one in elements]
+    known = [confidence for confidence in sure if confidence is not None]
+    if not known:
+        return "elements at the sheet's times"
+    return (
+        "elements where the model's aligner places them, learned from order alone "
+        f"(confidence {min(known):.2f} to {max(known):.2f})"
+    )
+
+
 @dataclass(frozen=True)
 class ElementSource:
     """What elements there are, and what places them in time."""

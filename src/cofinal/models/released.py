@@ -16,6 +16,7 @@ N performances.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from cofinal.config import GdltSettings, ReleasedSettings
 from cofinal.errors import CofinalError
 from cofinal.grades import to_unit_score
 from cofinal.layers.etf import simplex_etf
+from cofinal.layers.postnorm import Layers, PostNormDecoderLayer, PostNormEncoderLayer
 from cofinal.losses import hardest_triplet
 from cofinal.models.interface import AssessmentModel, ModelOutput, Task
 
@@ -40,21 +42,22 @@ class Transformer(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        shape: dict[str, Any] = {
-            "nhead": 1,
-            "dim_feedforward": 3 * width,
-            "dropout": 0.3,
-            "batch_first": True,
-        }
-        self.encoder = nn.TransformerEncoder(
-            nn.TransformerEncoderLayer(width, **shape),
-            num_layers=1,
-            norm=nn.LayerNorm(width),
-            enable_nested_tensor=False,
-        )
-        self.decoder = nn.TransformerDecoder(
-            nn.TransformerDecoderLayer(width, **shape), num_layers=2, norm=nn.LayerNorm(width)
-        )
+        inner, dropout = 3 * width, 0.3
+        self.encoder = Layers([PostNormEncoderLayer(width, inner, dropout)], width)
+        # PyTorch's stacks copy one layer, so that both start from the same weights.
+        layer = PostNormDecoderLayer(width, inner, dropout)
+        self.decoder = Layers([layer, deepcopy(layer)], width)
+
+    def forward(
+        self, clips_BTD: Tensor, query_BQD: Tensor, mask_BT: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Returns answers to the queries (B, Q, D) and their last attention (B, Q, T)."""
+        for layer in self.encoder.layers:
+            clips_BTD = layer(clips_BTD, mask_BT)
+        memory_BTD = self.encoder.norm(clips_BTD)
+        for layer in self.decoder.layers:
+            query_BQD, share_BQT = layer(query_BQD, memory_BTD, mask_BT)
+        return self.decoder.norm(query_BQD), share_BQT
 
 
 class ReleasedTrunk(nn.Module):
@@ -74,34 +77,20 @@ class ReleasedTrunk(nn.Module):
         self.regressor = nn.Linear(width, queries)
 
     def features(self, clips_BTC: Tensor, mask_BT: Tensor) -> dict[str, Tensor]:
-        """Returns prototype_features (B, Q, D) and, in evaluation mode, attention (B, Q, T)."""
-        projected_BTD = self.in_proj(clips_BTC.transpose(1, 2)).transpose(1, 2)
-        padding_BT = ~mask_BT
-        memory_BTD = self.transformer.encoder(projected_BTD, src_key_padding_mask=padding_BT)
+        """Returns prototype_features (B, Q, D) and attention (B, Q, T)."""
+        projected_BTD = self.project(clips_BTC.flatten(0, 1)).unflatten(0, clips_BTC.shape[:2])
         query_BQD = self.prototype.weight.expand(len(clips_BTC), -1, -1)
-        decoder = self.transformer.decoder
-        *others, last = decoder.layers
-        for layer in others:
-            query_BQD = layer(query_BQD, memory_BTD, memory_key_padding_mask=padding_BT)
-        # Nobody looks at attention in training, where the extra pass would cost each step.
-        attention_BQT = (
-            None if self.training else last_attention(last, query_BQD, memory_BTD, padding_BT)
-        )
-        query_BQD = last(query_BQD, memory_BTD, memory_key_padding_mask=padding_BT)
-        assert decoder.norm is not None
-        answer = {"prototype_features": decoder.norm(query_BQD)}
-        return answer if attention_BQT is None else answer | {"attention": attention_BQT}
+        features_BQD, share_BQT = self.transformer(projected_BTD, query_BQD, mask_BT)
+        return {"prototype_features": features_BQD, "attention": share_BQT}
 
-
-def last_attention(layer: Any, query_BQD: Tensor, memory_BTD: Tensor, padding_BT: Tensor) -> Tensor:
-    """The weights (B, Q, T) that a standard decoder layer computes but does not hand out."""
-    with torch.no_grad():
-        own_BQD = layer.self_attn(query_BQD, query_BQD, query_BQD, need_weights=False)[0]
-        asked_BQD = layer.norm1(query_BQD + own_BQD)
-        weights: Tensor = layer.multihead_attn(
-            asked_BQD, memory_BTD, memory_BTD, key_padding_mask=padding_BT
-        )[1]
-    return weights
+    def project(self, clips_PC: Tensor) -> Tensor:
+        """`in_proj` on clips in rows: its convolutions see one clip, so they are linear maps."""
+        for layer in self.in_proj:
+            if isinstance(layer, nn.Conv1d):
+                clips_PC = F.linear(clips_PC, layer.weight.squeeze(-1), layer.bias)
+            else:
+                clips_PC = layer(clips_PC)
+        return clips_PC
 
 
 def diagonal_grade(head: nn.Linear, features_BQD: Tensor, weights_Q: Tensor) -> Tensor:
@@ -206,7 +195,7 @@ class CoFInAlNetwork(ReleasedTrunk):
 
 
 class Released(AssessmentModel):
-    """Common part of both: one network a target, score range 0 to `score_unit` points."""
+    """Common part of both: one network a target, scores from 0 to `score_unit` points if given."""
 
     network_class: Callable[[int, Any], ReleasedTrunk]
     stacks_well = False
@@ -216,10 +205,13 @@ class Released(AssessmentModel):
         self.networks = nn.ModuleList(
             self.network_class(task.channels, settings) for _ in task.targets
         )
-        self.edges_KG.copy_(torch.tensor([0.0, settings.score_unit]).expand_as(self.edges_KG))
+        if settings.score_unit:
+            self.edges_KG.copy_(torch.tensor([0.0, settings.score_unit]).expand_as(self.edges_KG))
 
     def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
-        """Nothing to learn: the released programs divide by a constant."""
+        """Learns the score range, unless scores are divided by a constant as released."""
+        if not self.settings.score_unit:
+            self.learn_range(scores_NK)
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch, each video as if it were alone."""
