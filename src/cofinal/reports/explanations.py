@@ -244,9 +244,11 @@ def draw_explanations(methods: Sequence[MethodStudy], truth: Truth, path: Path) 
     from cofinal.reports.figures import ACCENT, INK, PALE, figure
 
     pairs = [(one, t) for one in methods for t in dict.fromkeys(way.target for way in one.ways)]
-    with figure(path, (4.4 * len(pairs), 6.6)) as f:
-        axes = f.subplots(2, len(pairs), squeeze=False)
-        for (upper, lower), (one, target) in zip(axes.T, pairs, strict=True):
+    rows = 2 if truth.marks else 1
+    with figure(path, (4.4 * len(pairs), 3.3 * rows)) as f:
+        axes = f.subplots(rows, len(pairs), squeeze=False)
+        for column, (one, target) in zip(axes.T, pairs, strict=True):
+            upper = column[0]
             ways = [way for way in one.ways if way.target == target]
             for number, way in enumerate(ways):
                 draw_curves(upper, way, f"C{number}")
@@ -258,7 +260,8 @@ def draw_explanations(methods: Sequence[MethodStudy], truth: Truth, path: Path) 
             )
             upper.set_ylabel("points lost", fontsize=8)
             upper.legend(fontsize=6)
-            draw_precision(lower, ways, truth, (INK, ACCENT, PALE))
+            if truth.marks:
+                draw_precision(column[1], ways, truth, (INK, ACCENT, PALE))
 
 
 def _shares(curve_S: np.ndarray) -> np.ndarray:
@@ -273,14 +276,11 @@ def draw_curves(ax: Any, way: WayResult, colour: str) -> None:
 
 
 def draw_precision(ax: Any, ways: Sequence[WayResult], truth: Truth, colours: Any) -> None:
-    """Average precision of each way against chance; empty where faults are unknown."""
+    """Average precision of each way against chance."""
     ink, accent, pale = colours
     rows = [(way.way, way.faults.precision, ink) for way in ways if way.faults]
     rows += [(n.split(":")[0], f.precision, accent) for n, f in truth.yardsticks.items() if rows]
     shown = [(name, found, colour) for name, found, colour in rows if found]
-    if not shown:
-        ax.set_axis_off()
-        return
     for y, (_, found, colour) in enumerate(shown):
         ax.plot(found.interval or (found.value,) * 2, [y, y], color=colour, lw=1.5)
         ax.plot(found.value, y, "o", color=colour, ms=5)
