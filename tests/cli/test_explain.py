@@ -147,7 +147,7 @@ def test_elements_are_told_with_points_and_places_from_their_order(
     values_T = first["evidence"]["values"]["difficulty"]
     for one in first["elements"]:
         own = values_T[one["first_clip"] : one["first_clip"] + one["clips"]]
-        assert one["values"]["difficulty"] == pytest.approx(sum(own) / 3)
+        assert one["values"]["difficulty"] == pytest.approx(sum(own) / first["evidence"]["width"])
         assert 0 <= one["confidence"] <= 1
     ends = [one["end_seconds"] for one in first["elements"]]
     assert ends == sorted(ends) and ends[-1] <= 1.28 * len(values_T) + 1e-9

@@ -268,9 +268,14 @@ def test_the_strongest_moments_are_windows_that_do_not_overlap_with_their_times(
 
 
 @pytest.mark.parametrize("clips", [1, 2, 5])
-def test_moments_of_gradients_add_up_their_clips(clips: int) -> None:
+@pytest.mark.parametrize("width", [1, 3])
+def test_moments_of_gradients_add_up_their_clips(
+    clips: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cofinal.explain.moments.WIDTH", width)
     evidence = Evidence("gradients", ("a",), np.arange(1.0, clips + 1)[None])
-    assert strongest(evidence, "a", 1)[0].value == sum(range(max(clips - 2, 1), clips + 1))
+    last = range(max(clips - width + 1, 1), clips + 1)
+    assert strongest(evidence, "a", 1)[0].value == sum(last)
     assert strongest(evidence, "a", 1)[0].start_seconds is None
 
 

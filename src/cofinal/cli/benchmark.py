@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from cofinal.config import (
     SETTINGS,
     BenchmarkSettings,
     DataSource,
+    ExplanationSettings,
     Preset,
     grid,
     load_preset,
@@ -41,6 +42,16 @@ class Benchmark:
         default_factory=BenchmarkSettings
     )
     """What is compared, and how."""
+    explaining: tyro.conf.OmitArgPrefixes[ExplanationSettings] = field(
+        default_factory=ExplanationSettings
+    )
+    """How explanations are judged."""
+    explanations: bool = field(default=False, kw_only=True)
+    """Judge the methods' explanations instead of their scores; without --methods those of the
+    data set's preset."""
+    preset: str | None = field(default=None, kw_only=True)
+    """Preset, by name or path, that tells how methods without one of their own are trained; the
+    data set's own if left out."""
     out: Path = field(default=Path("runs/benchmark"), kw_only=True)
     """Run folder; the result is `benchmark.json` and `benchmark.md` in it."""
     workers: int = field(default=1, kw_only=True)
@@ -57,6 +68,9 @@ class Benchmark:
 
     def run(self) -> int:
         """Trains what is missing and writes the tables."""
+        if self.explanations:
+            return self.explain()
+        refuse_unused(self.explaining)
         from cofinal.data.dataset import load_dataset
         from cofinal.evaluation.benchmark import run_benchmark
         from cofinal.progress import track
@@ -93,6 +107,50 @@ class Benchmark:
         print(json.dumps(found.to_json(), indent=2) if self.json else found.markdown())
         return 0
 
+    def explain(self) -> int:
+        """Judges explanations, and writes `explanations.json`, `.md` and `.png`."""
+        from cofinal.data.dataset import load_dataset
+        from cofinal.evaluation.explanations.plan import held_out_parts, plan_folds, run_folds
+        from cofinal.evaluation.explanations.study import study_methods
+        from cofinal.evaluation.explanations.truth import read_truth, sheet_file
+        from cofinal.progress import track
+        from cofinal.reports import explanations as report
+        from cofinal.training.runs import data_fingerprint
+
+        started = time.monotonic()
+        if self.engine != "local":
+            raise CofinalError(
+                f"--engine is {self.engine!r}; explanations are judged here: use --workers"
+            )
+        dataset = load_dataset(self.source)
+        jobs = plan_folds(dataset, self.entries(), self.settings)
+        sheet = sheet_file(self.source, self.explaining.sheet)
+        truth = read_truth(dataset, sheet, held_out_parts(jobs))
+        with track("explanations", 1) as advance:
+            run_folds(
+                dataset,
+                jobs,
+                self.explaining,
+                self.out,
+                self.workers,
+                lambda done, total: advance(done / total, f"{done} of {total} cells"),
+            )
+        methods = study_methods(dataset, jobs, self.explaining, self.out, truth)
+        found = report.ExplanationReport(
+            shlex.join(["cofinal", *sys.argv[1:]]),
+            self.settings,
+            self.explaining,
+            data_fingerprint(dataset),
+            methods,
+            truth,
+            time.monotonic() - started,
+        )
+        found.save(self.out / "explanations")
+        if self.figures:
+            report.draw_explanations(methods, truth, self.out / "explanations.png")
+        print(json.dumps(found.to_json(), indent=2) if self.json else found.markdown())
+        return 0
+
     def choice(self, preset: Preset) -> Any:
         """The settings that --nested chooses from; None for methods that have none."""
         from cofinal.evaluation.nested import Choice
@@ -126,9 +184,10 @@ class Benchmark:
         """The methods that are meant, with their presets."""
         from cofinal.evaluation.plan import Entry
 
-        base = load_preset(default_preset(self.source.dataset))
+        base = load_preset(self.preset or default_preset(self.source.dataset))
+        every = (base.method,) if self.explanations else tuple(SETTINGS)
         found = []
-        for name in self.settings.methods or tuple(SETTINGS):
+        for name in self.settings.methods or every:
             is_preset = name.endswith(".toml") or (name not in SETTINGS and name in preset_names())
             preset = load_preset(name) if is_preset else method_preset(name, base)
             label = name if name in SETTINGS else Path(name).stem
@@ -138,3 +197,13 @@ class Benchmark:
             if labels.count(label) > 1:
                 raise CofinalError(f"method {label!r} is named twice; rename one of the presets")
         return found
+
+
+def refuse_unused(explaining: ExplanationSettings) -> None:
+    """Refuses flags that mean nothing without --explanations."""
+    usual = ExplanationSettings()
+    for entry in fields(explaining):
+        value = getattr(explaining, entry.name)
+        if value != getattr(usual, entry.name):
+            flag = entry.name.replace("_", "-")
+            raise CofinalError(f"--{flag} judges explanations; add --explanations, or leave it out")

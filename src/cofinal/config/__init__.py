@@ -5,7 +5,7 @@ No torch here: `cofinal --help` must not wait for it.
 
 from __future__ import annotations
 
-from cofinal.config.benchmark import BenchmarkSettings
+from cofinal.config.benchmark import BenchmarkSettings, ExplanationSettings
 from cofinal.config.methods import (
     SETTINGS,
     ActionNetSettings,
@@ -58,6 +58,7 @@ __all__ = [
     "CoFInAlSettings",
     "CoReSettings",
     "DataSource",
+    "ExplanationSettings",
     "GdltSettings",
     "MeanSettings",
     "MsLstmSettings",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from cofinal.config.checks import check, check_values
 
@@ -41,3 +42,41 @@ class BenchmarkSettings:
         for name in ("repeats", "seeds", "candidates"):
             check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         check(0 < self.confidence < 1, "confidence", self.confidence, "between 0 and 1")
+
+
+@dataclass(frozen=True)
+class ExplanationSettings:
+    """How explanations are judged; only with --explanations."""
+
+    evidence: tuple[str, ...] = (
+        "attention",
+        "gradients",
+        "occlusion-1",
+        "occlusion-3",
+        "occlusion-5",
+        "mean-1",
+        "mean-3",
+        "mean-5",
+    )
+    """Ways to explain: "attention", "gradients", "occlusion-WIDTH" (clips taken out), "mean-WIDTH"
+    (the mean clip in their place)."""
+    sheet: Path | None = None
+    """Elements of each performance, with times and faults where known; the data set's own if left
+    out: score_sheets.json of Fis-V, or sheets.json beside a CSV."""
+    explained: int = 0
+    """Performances of each fold that are explained, drawn by chance; 0 for all."""
+    shuffled: bool = False
+    """Also explain models that were trained on scores dealt out anew: as many trainings again."""
+    steps: int = 9
+    """Points on a deletion curve."""
+    random_orders: int = 10
+    """Orders drawn by chance, against which a deletion curve is compared."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        check(self.explained >= 0, "explained", self.explained, "0 or more")
+        for name in ("steps", "random_orders"):
+            check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        for name in self.evidence:
+            check(self.evidence.count(name) == 1, "evidence", name, "each way once")
+        check(len(self.evidence) > 0, "evidence", "empty", "one way or more")

@@ -24,8 +24,9 @@ from cofinal.models.ensemble import Ensemble
 from cofinal.records import ClipFeatures
 
 Mode = Literal["remove", "mean"]
-# Clips left out together unless told otherwise: about four seconds of most features.
-WIDTH = 3
+# Clips left out together unless told otherwise. One clip told most on every count, see
+# docs/explanations_measured.md: wider windows blur the moment.
+WIDTH = 1
 # Sequences assessed together: enough to fill two cores, small enough for any memory.
 BATCH = 32
 # How far integrated gradients may miss the difference they explain, as a share of the score range.
@@ -133,8 +134,8 @@ def occlusion(
     if mode not in ("remove", "mean"):
         raise CofinalError(f"mode {mode!r} is unknown; use 'remove' or 'mean'")
     without = [_without(clips_TC, rows_BT, mode) for rows_BT in left_out_WT.split(BATCH)]
-    score_WK = torch.cat([_score(model, clips_BTC) for clips_BTC in without])
-    windows_KW = (_score(model, clips_TC[None]) - score_WK).double().T
+    score_WK = torch.cat([score_points(model, clips_BTC) for clips_BTC in without])
+    windows_KW = (score_points(model, clips_TC[None]) - score_WK).double().T
     held_WT = left_out_WT.double()
     return _evidence(
         "occlusion",
@@ -180,7 +181,7 @@ def integrated_gradients(
     slope_KTC = torch.stack(slopes).sum(0) / steps
     values_KT = (slope_KTC * (clips_TC - start_TC)).sum(-1)
     with torch.no_grad():
-        score_2K = _score(model, torch.stack([clips_TC, start_TC])).double()
+        score_2K = score_points(model, torch.stack([clips_TC, start_TC])).double()
     difference_K = score_2K[0] - score_2K[1]
     _refuse_leaps(model, values_KT, difference_K, steps)
     return _evidence(
@@ -197,8 +198,8 @@ def _whole(clips_BTC: Tensor) -> Tensor:
     return torch.ones(clips_BTC.shape[:2], dtype=torch.bool, device=clips_BTC.device)
 
 
-def _score(model: Ensemble, clips_BTC: Tensor) -> Tensor:
-    """Points (B, K)."""
+def score_points(model: Ensemble, clips_BTC: Tensor) -> Tensor:
+    """Points (B, K) of sequences without padding."""
     return model.score(model(clips_BTC, _whole(clips_BTC)))
 
 
@@ -245,7 +246,7 @@ def _gradients(model: Ensemble, way_BTC: Tensor) -> Tensor:
     """Sum over the sequences of each score's gradient: (K, T, C), float64."""
     with torch.enable_grad():
         way_BTC = way_BTC.requires_grad_()
-        score_BK = _score(model, way_BTC)
+        score_BK = score_points(model, way_BTC)
         if not score_BK.requires_grad:  # a method that sees no clips
             return way_BTC.new_zeros((score_BK.shape[1], *way_BTC.shape[1:])).double()
         slopes = [

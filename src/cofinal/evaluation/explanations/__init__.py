@@ -1,0 +1,1 @@
+"""Is an explanation true? Evidence of models on performances that they were not trained on."""

@@ -1,0 +1,57 @@
+"""The ways to explain a score, by name: "attention", "gradients", "occlusion-3", "mean-3".
+
+A number is the width: clips left out together. "occlusion" takes them out of the sequence, "mean"
+puts the performance's mean clip in their place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cofinal.errors import CofinalError
+from cofinal.explain.evidence import Evidence, attention, integrated_gradients, occlusion
+from cofinal.models.ensemble import Ensemble
+from cofinal.records import ClipFeatures
+
+EXPECTED = 'expected "attention", "gradients", "occlusion-WIDTH" or "mean-WIDTH"'
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to explain a score."""
+
+    name: str
+    kind: str
+    """"attention", "gradients", "occlusion" or "mean"."""
+    width: int = 1
+
+    @property
+    def signed(self) -> bool:
+        """Whether it tells what raised a score from what lowered it."""
+        return self.kind != "attention"
+
+    def explain(self, model: Ensemble, features: ClipFeatures) -> Evidence | None:
+        """Evidence of one performance; None for attention of a method that has none.
+
+        Raises:
+            CofinalError: a performance shorter than the width, or gradients that do not add up.
+        """
+        if self.kind == "attention":
+            return attention(model, features)
+        if self.kind == "gradients":
+            return integrated_gradients(model, features)
+        return occlusion(model, features, self.width, "mean" if self.kind == "mean" else "remove")
+
+
+def read_way(name: str) -> Way:
+    """The way that a name means.
+
+    Raises:
+        CofinalError: a name that means none.
+    """
+    kind, dash, width = name.partition("-")
+    if kind in ("attention", "gradients") and not dash:
+        return Way(name, kind)
+    if kind in ("occlusion", "mean") and width.isascii() and width.isdigit() and int(width):
+        return Way(name, kind, int(width))
+    raise CofinalError(f"evidence {name!r} is unknown; {EXPECTED}")
