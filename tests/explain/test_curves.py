@@ -7,8 +7,8 @@ import pytest
 from test_evidence import performance, ridge_parts, score, scorer_of
 
 from cofinal.errors import CofinalError
-from cofinal.evaluation.explanations.stretches import stretch_points
 from cofinal.explain.curves import points_lost, random_orders, rank_orders, shares
+from cofinal.explain.elements import stretch_points
 from cofinal.explain.ways import read_way
 
 

@@ -48,7 +48,7 @@ class ReportCommand(PerformancesCommand):
         default="occlusion", kw_only=True
     )
     """Evidence: leave clips out; where grades looked; or follow the score's gradients."""
-    width: int = field(default=3, kw_only=True)
+    width: int = field(default=1, kw_only=True)
     """For occlusion: clips left out together."""
     moments: int = field(default=3, kw_only=True)
     """Moments shown for each score."""

@@ -1,6 +1,9 @@
-"""What each element of a performance did to its scores: evidence summed over its clips.
+"""What each element of a performance did to its scores.
 
-Letters: T clips, K targets.
+Occlusion leaves out the whole element: of all that was tried on Fis-V only this went with the
+grades of execution (docs/explanations_measured.md). Other evidence is added up over its clips.
+
+Letters: T clips, C backbone channels, K targets, E elements.
 """
 
 from __future__ import annotations
@@ -11,13 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from cofinal.data.sheets import Element, read_sheets
 from cofinal.errors import CofinalError
 from cofinal.explain.alignerfile import read_aligner
 from cofinal.explain.alignment import Aligner, Placement, border_seconds
-from cofinal.explain.evidence import Evidence
+from cofinal.explain.evidence import Evidence, score_points
 from cofinal.modelfiles import ModelInfo
+from cofinal.models.ensemble import Ensemble
+from cofinal.models.interface import pad_clips
 from cofinal.records import ClipFeatures
 
 
@@ -64,14 +70,28 @@ class ElementSource:
     aligner: Aligner | None
     """Places elements whose times the sheet does not tell."""
 
-    def explain(self, features: ClipFeatures, evidence: Evidence) -> list[PlacedElement]:
-        """Places the elements of a performance and sums its evidence over each.
+    def explain(
+        self, model: Ensemble, features: ClipFeatures, evidence: Evidence
+    ) -> list[PlacedElement]:
+        """Places the elements of a performance and tells what each did to the scores.
 
         Raises:
-            CofinalError: no sheet of this performance, or nothing to place its elements by.
+            CofinalError: no sheet of this performance, nothing to place its elements by, or an
+                element that leaves no other clip.
         """
-        elements, placements = place_elements(features, self.sheets, self.aligner)
-        return sum_evidence(evidence, elements, placements)
+        elements, places = place_elements(features, self.sheets, self.aligner)
+        if evidence.method == "occlusion":
+            points_KE = leave_out(model, features, elements, places)
+        else:
+            points_KE = sum_evidence(evidence, places)
+        return [
+            PlacedElement(
+                number, element, place, dict(zip(evidence.targets, points_K.tolist(), strict=True))
+            )
+            for number, (element, place, points_K) in enumerate(
+                zip(elements, places, points_KE.T, strict=True), 1
+            )
+        ]
 
 
 def element_source(sheet: Path | None, model_folder: Path, info: ModelInfo) -> ElementSource | None:
@@ -108,22 +128,50 @@ def place_elements(
     return elements, aligner.place(features, elements)
 
 
-def sum_evidence(
-    evidence: Evidence, elements: Sequence[Element], placements: Sequence[Placement]
-) -> list[PlacedElement]:
-    """Adds up each placed element's evidence, per target.
+def leave_out(
+    model: Ensemble,
+    features: ClipFeatures,
+    elements: Sequence[Element],
+    places: Sequence[Placement],
+) -> np.ndarray:
+    """Points (K, E) that each element is worth to this model: see `stretch_points`.
 
-    A clip's value under occlusion is what `width` clips together are worth, so sums of values are
-    divided by it; where clips' worths add up, the sum is then that of leaving the element out.
+    Raises:
+        CofinalError: an element that takes all clips.
     """
-    placed = []
-    pairs = zip(elements, placements, strict=True)
-    for number, (element, placement) in enumerate(pairs, 1):
-        own = slice(placement.first_clip, placement.first_clip + placement.clips)
-        points_K = evidence.values_KT[:, own].sum(1) / evidence.width
-        values = dict(zip(evidence.targets, points_K.tolist(), strict=True))
-        placed.append(PlacedElement(number, element, placement, values))
-    return placed
+    T = len(features.values)
+    for element, place in zip(elements, places, strict=True):
+        if place.clips >= T:
+            raise CofinalError(
+                f"{element.name!r} takes all {T} clips of {features.id!r}, so leaving it out "
+                "leaves nothing to compare with; correct the sheet, or use --method gradients"
+            )
+    return stretch_points(model, features.values, [(p.first_clip, p.clips) for p in places])
+
+
+@torch.no_grad()
+def stretch_points(
+    model: Ensemble, clips_TC: np.ndarray, stretches: Sequence[tuple[int, int]]
+) -> np.ndarray:
+    """Points (K, E) that stretches are worth: the score less the score without the stretch.
+
+    Args:
+        model: the trained members.
+        clips_TC: one performance.
+        stretches: first clip and number of clips of each; none of them holds all clips.
+    """
+    clips = torch.from_numpy(clips_TC).float()
+    without = [torch.cat([clips[:first], clips[first + count :]]) for first, count in stretches]
+    score_EK = model.score(model(*pad_clips(without)))
+    worth_EK = score_points(model, clips[None]) - score_EK
+    points_KE: np.ndarray = worth_EK.T.double().numpy()
+    return points_KE
+
+
+def sum_evidence(evidence: Evidence, places: Sequence[Placement]) -> np.ndarray:
+    """Evidence (K, E) of each place, its clips' values added up."""
+    own = [slice(place.first_clip, place.first_clip + place.clips) for place in places]
+    return np.stack([evidence.values_KT[:, clips].sum(1) for clips in own], axis=1)
 
 
 def given_place(features: ClipFeatures, element: Element) -> Placement:

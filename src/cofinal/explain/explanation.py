@@ -95,7 +95,7 @@ def explain(
         found = strongest(evidence, entry.target, moments)
         targets.append(Told(entry.target, entry.score, entry.grade, grades, found, alike))
     percentile = index.strangeness(features.values).percentile if index else None
-    elements = source.explain(features, evidence) if source else []
+    elements = source.explain(model, features, evidence) if source else []
     return Explanation(prediction.id, evidence, targets, percentile, elements)
 
 

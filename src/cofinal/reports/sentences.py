@@ -61,11 +61,16 @@ def element_when(place: Placement) -> str:
 
 def elements_sentence(elements: Sequence[PlacedElement], evidence: Evidence) -> str:
     """What the table of elements tells, and where their places come from."""
-    what = "points" if evidence.unit == "points" else "share of attention"
+    added_up = "share of attention" if evidence.method == "attention" else "points"
+    what = (
+        "Points by which each score changes for this model when the whole element is left out"
+        if evidence.method == "occlusion"
+        else f"The evidence of each score's time line, in {added_up}, added up over the element's "
+        "clips"
+    )
     places = told_places(elements)
     return (
-        f"The evidence of each score's time line, in {what}, added up over the element's clips: "
-        "no judge's value, grade of execution or deduction. "
+        f"{what}: no judge's value, grade of execution or deduction. "
         f"{places[0].upper()}{places[1:]}."
     )
 
@@ -124,6 +129,11 @@ def judges_sentence(entry: TargetPrediction, marks: Sequence[float]) -> str | No
     )
 
 
+def left_out(width: int) -> str:
+    """What occlusion leaves out for one bar."""
+    return "its clip is left out" if width == 1 else f"the {width} clips around it are left out"
+
+
 def evidence_sentence(evidence: Evidence) -> str:
     """What the bars of the time line mean, and what they do not."""
     if evidence.method == "attention":
@@ -132,7 +142,7 @@ def evidence_sentence(evidence: Evidence) -> str:
             "Looking has no direction: it may have raised the score or lowered it."
         )
     what = (
-        f"the {evidence.width} clips around it are left out"
+        left_out(evidence.width)
         if evidence.method == "occlusion"
         else "the performance departs from its own average there (integrated gradients)"
     )

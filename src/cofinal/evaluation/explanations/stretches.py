@@ -2,7 +2,7 @@
 
 A few sequences a performance instead of one a clip, so all performances can be looked at.
 
-Letters: T clips, C backbone channels, K targets, E elements, n held-out performances.
+Letters: K targets, E elements.
 """
 
 from __future__ import annotations
@@ -13,35 +13,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from cofinal.data.dataset import Dataset
 from cofinal.evaluation.cells import Job
 from cofinal.evaluation.explanations.elements import Stretch
 from cofinal.evaluation.explanations.models import fold_model, kept_at
-from cofinal.explain.evidence import score_points
-from cofinal.models.ensemble import Ensemble
-from cofinal.models.interface import pad_clips
+from cofinal.explain.elements import stretch_points
 from cofinal.storage import read_json, write_json
-
-
-@torch.no_grad()
-def stretch_points(
-    model: Ensemble, clips_TC: np.ndarray, stretches: Sequence[Stretch]
-) -> np.ndarray:
-    """Points (K, E) that each stretch is worth: the score less the score without it.
-
-    Args:
-        model: the trained members.
-        clips_TC: one performance.
-        stretches: none of them holds all clips.
-    """
-    clips = torch.from_numpy(clips_TC).float()
-    without = [torch.cat([clips[:first], clips[first + count :]]) for first, count in stretches]
-    score_EK = model.score(model(*pad_clips(without)))
-    worth_EK = score_points(model, clips[None]) - score_EK
-    points_KE: np.ndarray = worth_EK.T.double().numpy()
-    return points_KE
 
 
 def left_out(
