@@ -62,7 +62,8 @@ def make_fisv(folder: Path) -> None:
     (folder / "features").mkdir(parents=True)
     lines = (real / "train.txt").read_text().splitlines()[:60]
     (folder / "train.txt").write_text("\n".join(lines) + "\n")
-    shutil.copy(real / "performances.csv", folder)
+    for name in ("performances.csv", "score_sheets.json"):
+        shutil.copy(real / name, folder)
     for line in lines:
         shutil.copy(real / "features" / f"{line.split()[0]}.npy", folder / "features")
 

@@ -114,7 +114,7 @@ def test_people_are_warned_of_a_performance_unlike_the_training_data(
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (["--method", "attention"], "method 'ridge' has no attention; use --method occlusion"),
+        (["--method", "attention"], "this model's method has no attention; use --method occlusion"),
         (["--width", "99"], "choose a width from 1 to"),
         (["--moments", "0"], "--moments is 0; expected 1 or more"),
     ],

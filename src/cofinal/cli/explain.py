@@ -8,18 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cofinal.cli.performances import PerformancesCommand, clock, moment
-from cofinal.errors import CofinalError
 
 if TYPE_CHECKING:
-    from cofinal.explain.elements import ElementSource, PlacedElement
+    from cofinal.explain.elements import PlacedElement
     from cofinal.explain.evidence import Evidence
+    from cofinal.explain.explanation import Explanation, Told
     from cofinal.explain.moments import Moment
-    from cofinal.explain.neighbours import Neighbour, NeighbourIndex
-    from cofinal.records import ClipFeatures
-    from cofinal.scorer import Scorer
-
-# From this percentile of strangeness on, people are warned.
-STRANGE = 95
 
 
 @dataclass(frozen=True)
@@ -52,91 +46,25 @@ class Explain(PerformancesCommand):
     def run(self) -> int:
         """Explains and prints."""
         from cofinal.explain.elements import element_source
+        from cofinal.explain.explanation import explain
         from cofinal.explain.indexfile import read_neighbours
         from cofinal.scorer import Scorer
 
         self.refuse_none("explain")
-        if self.moments < 1:
-            raise CofinalError(f"--moments is {self.moments}; expected 1 or more")
         scorer = Scorer.load(self.model)
         index = read_neighbours(self.model, scorer.info)
         source = element_source(self.sheet, self.model, scorer.info)
-        told = [self.explain(scorer, index, source, path) for path in self.performances]
+        how = (self.method, self.width, self.moments)
+        told = []
+        for path in self.performances:
+            features = self.features(scorer, path)
+            prediction = scorer.score(features)
+            told.append(explain(scorer.model, features, prediction, index, *how, source))
         if self.json:
             print(json.dumps([_plain(entry) for entry in told], indent=2))
         else:
             print("\n\n".join(describe(entry) for entry in told))
         return 0
-
-    def explain(
-        self,
-        scorer: Scorer,
-        index: NeighbourIndex | None,
-        source: ElementSource | None,
-        path: Path,
-    ) -> Explanation:
-        """Everything told of one performance."""
-        from cofinal.explain.moments import strongest
-
-        features = self.features(scorer, path)
-        prediction = scorer.score(features)
-        evidence = self.evidence(scorer, features)
-        strange = index.strangeness(features.values) if index else None
-        targets = []
-        for entry in prediction.targets:
-            grades = len(entry.grade_probabilities or (1.0,))
-            alike = [
-                index.nearest(features.values, entry.target, grade)
-                for grade in range(1, grades + 1)
-                if index is not None
-            ]
-            found = strongest(evidence, entry.target, self.moments)
-            targets.append(Told(entry.target, entry.score, entry.grade, grades, found, alike))
-        percentile = strange.percentile if strange else None
-        elements = source.explain(features, evidence) if source else []
-        return Explanation(prediction.id, evidence, targets, percentile, elements)
-
-    def evidence(self, scorer: Scorer, features: ClipFeatures) -> Evidence:
-        """The evidence of the method asked for."""
-        from cofinal.explain.evidence import attention, integrated_gradients, occlusion
-
-        if self.method == "occlusion":
-            return occlusion(scorer.model, features, self.width)
-        if self.method == "gradients":
-            return integrated_gradients(scorer.model, features)
-        found = attention(scorer.model, features)
-        if found is None:
-            raise CofinalError(
-                f"method {scorer.info.preset.method!r} has no attention; use --method occlusion"
-            )
-        return found
-
-
-@dataclass(frozen=True)
-class Told:
-    """What is told of one target."""
-
-    target: str
-    score: float
-    grade: int | None
-    grades: int
-    """How many there are; 1 for methods without."""
-    moments: list[Moment]
-    neighbours: list[list[Neighbour]]
-    """For each grade, lowest first; empty if the model keeps no index."""
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What is told of one performance."""
-
-    id: str
-    evidence: Evidence
-    targets: list[Told]
-    strangeness: float | None
-    """Percentage of training performances that are less unlike the rest of them."""
-    elements: list[PlacedElement] = field(default_factory=list)
-    """Empty without a sheet."""
 
 
 def _plain(entry: Explanation) -> dict[str, Any]:
@@ -155,7 +83,7 @@ def describe(entry: Explanation) -> str:
     from cofinal.explain.elements import told_places
 
     lines = [f"{entry.id} ({entry.evidence.values_KT.shape[1]} clips)"]
-    if entry.strangeness is not None and entry.strangeness >= STRANGE:
+    if entry.strange:
         lines.append(
             f"  unlike the training data: stranger than {entry.strangeness:.0f} % of it, "
             "so trust the score less"

@@ -1,0 +1,117 @@
+"""Everything that is told of one performance: evidence, strongest moments, performances alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cofinal.errors import CofinalError
+from cofinal.explain.elements import ElementSource, PlacedElement
+from cofinal.explain.evidence import (
+    WIDTH,
+    Evidence,
+    attention,
+    integrated_gradients,
+    occlusion,
+)
+from cofinal.explain.moments import Moment, strongest
+from cofinal.explain.neighbours import Neighbour, NeighbourIndex
+from cofinal.models.ensemble import Ensemble
+from cofinal.records import ClipFeatures, Prediction
+
+Method = Literal["occlusion", "attention", "gradients"]
+# From this percentile of strangeness on, people are warned.
+STRANGE = 95
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is told of one target."""
+
+    target: str
+    score: float
+    grade: int | None
+    grades: int
+    """How many there are; 1 for methods without."""
+    moments: list[Moment]
+    neighbours: list[list[Neighbour]]
+    """For each grade, lowest first; empty if the model keeps no index."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is told of one performance."""
+
+    id: str
+    evidence: Evidence
+    targets: list[Told]
+    strangeness: float | None
+    """Percentage of training performances that are less unlike the rest of them."""
+    elements: list[PlacedElement] = field(default_factory=list)
+    """Empty without a sheet."""
+
+    @property
+    def strange(self) -> bool:
+        """Whether people should be warned that it is unlike the training data."""
+        return self.strangeness is not None and self.strangeness >= STRANGE
+
+
+def explain(
+    model: Ensemble,
+    features: ClipFeatures,
+    prediction: Prediction,
+    index: NeighbourIndex | None,
+    method: Method = "occlusion",
+    width: int = WIDTH,
+    moments: int = 3,
+    source: ElementSource | None = None,
+) -> Explanation:
+    """Gathers what a prediction rests on.
+
+    Args:
+        model: the trained members.
+        features: what they saw.
+        prediction: what they said of it.
+        index: of the training performances, where the model keeps one.
+        method: how evidence is found.
+        width: for occlusion: clips left out together.
+        moments: moments told for each target, 1 or more.
+        source: elements of the performances, where a sheet is given.
+
+    Raises:
+        CofinalError: no moments, or evidence that this method or performance cannot give.
+    """
+    if moments < 1:
+        raise CofinalError(f"--moments is {moments}; expected 1 or more")
+    evidence = find_evidence(model, features, method, width)
+    targets = []
+    for entry in prediction.targets:
+        grades = len(entry.grade_probabilities or (1.0,))
+        alike = [
+            index.nearest(features.values, entry.target, grade)
+            for grade in range(1, grades + 1)
+            if index is not None
+        ]
+        found = strongest(evidence, entry.target, moments)
+        targets.append(Told(entry.target, entry.score, entry.grade, grades, found, alike))
+    percentile = index.strangeness(features.values).percentile if index else None
+    elements = source.explain(features, evidence) if source else []
+    return Explanation(prediction.id, evidence, targets, percentile, elements)
+
+
+def find_evidence(
+    model: Ensemble, features: ClipFeatures, method: Method, width: int = WIDTH
+) -> Evidence:
+    """The evidence of the method asked for.
+
+    Raises:
+        CofinalError: evidence that the model or the performance cannot give.
+    """
+    if method == "occlusion":
+        return occlusion(model, features, width)
+    if method == "gradients":
+        return integrated_gradients(model, features)
+    found = attention(model, features)
+    if found is None:
+        raise CofinalError("this model's method has no attention; use --method occlusion")
+    return found

@@ -1,0 +1,188 @@
+"""The video of a performance as a report shows it: embedded or beside the page, with pictures.
+
+Browsers play H.264, VP8, VP9 and AV1 in mp4 or webm; of others a report shows pictures alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+from cofinal.errors import CofinalError
+from cofinal.extraction.clips import plan_clips
+from cofinal.extraction.containers import VIDEO_SUFFIXES, open_video
+from cofinal.extraction.decoding import decoded_frames
+from cofinal.extraction.timeline import Timeline, scan_timeline
+from cofinal.extras import import_extra
+from cofinal.records import ClipFeatures
+
+Embedding = Literal["auto", "yes", "no"]
+# All films of a page together: what mail programs and browsers still take in one file.
+EMBED_BYTES = 64 * 2**20
+PLAYABLE = {
+    ".mp4": ("video/mp4", ("h264", "av1", "vp9")),
+    ".m4v": ("video/mp4", ("h264",)),
+    ".webm": ("video/webm", ("vp8", "vp9", "av1", "libdav1d")),
+}
+# 10 bits or full colour are beyond most browsers.
+PIXELS = ("yuv420p", "yuvj420p")
+PICTURE_WIDTH = 240
+QUALITY = 78
+STRIP_PICTURES = 8
+
+
+@dataclass(frozen=True)
+class Film:
+    """A video on a page."""
+
+    name: str
+    """Its file's name."""
+    seconds: float
+    """How long it is."""
+    mime: str
+    unplayable: str | None
+    """Why browsers do not play it; None if they do."""
+    pictures: dict[float, str] = field(repr=False)
+    """Seconds -> a small picture as a data URI."""
+    data: str | None = field(default=None, repr=False)
+    """The file in base64; None if it lies beside the page."""
+    link: str | None = None
+    """Where it lies relative to the page; None if it is embedded."""
+
+    def picture(self, seconds: float) -> str | None:
+        """The picture taken nearest to a time."""
+        if not self.pictures:
+            return None
+        return self.pictures[min(self.pictures, key=lambda taken: abs(taken - seconds))]
+
+    @property
+    def strip(self) -> list[str]:
+        """Pictures at equal steps over the whole film."""
+        return [self.pictures[s] for s in strip_instants(self.seconds) if s in self.pictures]
+
+
+def find_video(where: Path, name: str) -> Path:
+    """The video given for a performance, or that of its name in the folder given.
+
+    Raises:
+        CofinalError: the folder has none.
+    """
+    if not where.is_dir():
+        return where
+    found = [
+        path
+        for path in sorted(where.iterdir())
+        if path.stem == name and path.suffix.lower() in VIDEO_SUFFIXES
+    ]
+    if not found:
+        raise CofinalError(
+            f"{where} has no video {name}.mp4 (or .webm, .mov, ...); add it, or leave out --video"
+        )
+    return found[0]
+
+
+def timed_by(features: ClipFeatures, video: Path) -> ClipFeatures:
+    """Features with the time at which their first clip starts in their video.
+
+    Raises:
+        CofinalError: they cannot have been made from this video.
+    """
+    recipe = features.recipe
+    if recipe.clip_frames is None or recipe.fps is None:
+        raise CofinalError(
+            f"how long the clips of {features.id} are is not known, so {video} cannot be shown "
+            "with them; name the video instead of the .npy file, or leave out --video"
+        )
+    frames = scan_timeline(video).frame_count(recipe.fps)
+    plan = plan_clips(frames, recipe.clip_frames, recipe.stride_frames or recipe.clip_frames)
+    if plan.clips != len(features.values):
+        raise CofinalError(
+            f"{video} has {plan.clips} clips, but the features {features.id} have "
+            f"{len(features.values)}; name the video they were made from"
+        )
+    return replace(features, first_clip_seconds=plan.clip_seconds(0, recipe.fps)[0])
+
+
+def embeds(paths: Sequence[Path], wanted: Embedding) -> bool:
+    """Whether the films of a page go into it."""
+    if wanted != "auto":
+        return wanted == "yes"
+    return sum(path.stat().st_size for path in paths) <= EMBED_BYTES
+
+
+def read_film(path: Path, page: Path | None, embed: bool, instants: Sequence[float]) -> Film:
+    """Reads a video for a report.
+
+    Args:
+        path: the video.
+        page: the file that will show it, to which links are relative; None for reports that show
+            no film, which then has no pictures.
+        embed: whether the page holds it.
+        instants: seconds of the video of which pictures are wanted, beside those of the strip.
+
+    Raises:
+        CofinalError: no video that can be decoded, or no library for pictures.
+    """
+    mime, unplayable = _playable(path)
+    timeline = scan_timeline(path)
+    seconds = timeline.duration_seconds
+    if page is None:
+        return Film(path.name, seconds, mime, unplayable, {})
+    pictures = take_pictures(path, timeline, [*instants, *strip_instants(seconds)])
+    data = link = None
+    if unplayable is None and embed:
+        data = base64.b64encode(path.read_bytes()).decode("ascii")
+    elif unplayable is None:
+        link = quote(Path(os.path.relpath(path.resolve(), page.resolve().parent)).as_posix())
+    return Film(path.name, seconds, mime, unplayable, pictures, data, link)
+
+
+def strip_instants(seconds: float) -> list[float]:
+    """Middles of the equal parts of a film."""
+    return [seconds * (i + 0.5) / STRIP_PICTURES for i in range(STRIP_PICTURES)]
+
+
+def take_pictures(path: Path, timeline: Timeline, instants: Sequence[float]) -> dict[float, str]:
+    """Small pictures at the given seconds, in one pass over the video."""
+    waiting = sorted(set(instants))
+    pictures: dict[float, str] = {}
+    for frame in decoded_frames(path, timeline, "av"):
+        shown = float(frame.shown_seconds + timeline.frame_interval)
+        due = [s for s in waiting if s < shown]
+        if due:
+            picture = jpeg(frame.to_rgb())
+            pictures.update(dict.fromkeys(due, picture))
+            waiting = waiting[len(due) :]
+    return pictures
+
+
+def jpeg(rgb_HW3: Any) -> str:
+    """A frame as a small JPEG in a data URI."""
+    image_module = import_extra("PIL.Image", "pictures are written with Pillow", "report")
+    image = image_module.fromarray(rgb_HW3)
+    width = min(PICTURE_WIDTH, image.width)
+    image = image.resize((width, max(round(image.height * width / image.width), 1)))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii")
+
+
+def _playable(path: Path) -> tuple[str, str | None]:
+    """MIME type, and why browsers do not play it or None."""
+    mime, codecs = PLAYABLE.get(path.suffix.lower(), ("", ()))
+    with open_video(path) as video:
+        context = video.stream.codec_context
+        codec, pixels = context.name, context.pix_fmt
+    if not mime:
+        return "", f"files ending in {path.suffix or 'nothing'}"
+    if codec not in codecs:
+        return mime, f"videos coded as {codec}"
+    if pixels not in PIXELS:
+        return mime, f"pixels kept as {pixels}"
+    return mime, None

@@ -1,0 +1,83 @@
+"""A report as one HTML page that needs nothing but itself (Jinja2, extra `report`).
+
+Names in it are strangers' text, so everything is escaped, and the page's security policy allows no
+script and no style but the two that are part of it, and no connection at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from typing import Any
+
+from cofinal.extras import import_extra
+from cofinal.reports import drawing, sentences
+from cofinal.reports.page_data import KIND, Report
+from cofinal.version import __version__
+
+
+def render(report: Report) -> str:
+    """The page.
+
+    Raises:
+        CofinalError: Jinja2 is not installed.
+    """
+    style, script = _asset("style.css"), _asset("script.js")
+    linked = any(one.film and one.film.link for one in report.performances)
+    page: str = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            report=report,
+            kind=KIND,
+            version=__version__,
+            linked=linked,
+            style=style,
+            script=script,
+            policy=policy(style, script, linked),
+        )
+    )
+    return page
+
+
+def policy(style: str, script: str, linked: bool) -> str:
+    """The page's Content-Security-Policy: what it holds itself, and films beside it if linked."""
+    rules = {
+        "default-src": "'none'",
+        "script-src": f"'{_digest(script)}'",
+        "style-src": f"'{_digest(style)}'",
+        "img-src": "data:",
+        "media-src": "blob: 'self' file:" if linked else "blob:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _asset(name: str) -> str:
+    return (files("cofinal.reports") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _environment() -> Any:
+    jinja2 = import_extra("jinja2", "pages are written with Jinja2", "report")
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_asset),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "points": sentences.points,
+        "signed": sentences.signed,
+        "clock": drawing.clock,
+        "across": lambda percent: f"{percent:.2f}%",
+        "down": lambda pixels: f"{pixels:.1f}",
+    }
+    environment.globals |= {"say": sentences, "draw": drawing}
+    return environment

@@ -1,0 +1,159 @@
+"""What a report says in words, beside its drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cofinal.explain.alignment import Placement
+from cofinal.explain.elements import PlacedElement, told_places
+from cofinal.explain.evidence import Evidence
+from cofinal.records import TargetPrediction
+from cofinal.reports.drawing import clock
+from cofinal.reports.model_facts import ModelFacts
+from cofinal.reports.page_data import Rank
+
+MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
+
+
+def points(value: float) -> str:
+    """A score, for example "8.42"."""
+    return f"{value:.2f}".replace("-", MINUS)
+
+
+def signed(value: float) -> str:
+    """Points added or lost, for example "+0.42"."""
+    return f"{value:+.2f}".replace("-", MINUS)
+
+
+def short(value: float, evidence: Evidence) -> str:
+    """The number alone: signed points, or the share of attention."""
+    return signed(value) if evidence.unit == "points" else percent(value)
+
+
+def percent(share: float) -> str:
+    """A share, for example "41 %"."""
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+
+
+def amount(value: float, evidence: Evidence) -> str:
+    """What a moment counts: signed points, or the share of attention."""
+    return (
+        f"{signed(value)} points" if evidence.unit == "points" else f"{percent(value)} of attention"
+    )
+
+
+def span(first_clip: int, clips: int, evidence: Evidence) -> str:
+    """When clips are seen, for example "0:05 to 0:09"; their numbers where times are unknown."""
+    start, end = evidence.seconds(first_clip), evidence.seconds(first_clip + clips)
+    if start is None or end is None:
+        last = first_clip + clips
+        return f"clip {last}" if clips == 1 else f"clips {first_clip + 1} to {last}"
+    return f"{clock(start)} to {clock(end)}"
+
+
+def element_when(place: Placement) -> str:
+    """When an element is seen, for example "0:12\N{EN DASH}0:14"."""
+    if place.start_seconds is None or place.end_seconds is None:
+        last = place.first_clip + place.clips
+        return f"clip {last}" if place.clips == 1 else f"clips {place.first_clip + 1}{DASH}{last}"
+    return f"{clock(place.start_seconds)}{DASH}{clock(place.end_seconds)}"
+
+
+def elements_sentence(elements: Sequence[PlacedElement], evidence: Evidence) -> str:
+    """What the table of elements tells, and where their places come from."""
+    what = "points" if evidence.unit == "points" else "share of attention"
+    places = told_places(elements)
+    return (
+        f"The evidence of each score's time line, in {what}, added up over the element's clips: "
+        "no judge's value, grade of execution or deduction. "
+        f"{places[0].upper()}{places[1:]}."
+    )
+
+
+def score_sentence(entry: TargetPrediction, facts: ModelFacts) -> str:
+    """What the interval promises, or why there is none."""
+    if entry.interval is None or entry.confidence is None:
+        return (
+            "No interval is known, because this model was not calibrated: how far the score may be "
+            "off cannot be told. Training with --calibration folds adds one."
+        )
+    low, high = entry.interval
+    return (
+        f"Of many performances like the {facts.calibrated_on} the model was calibrated on, "
+        f"{100 * entry.confidence:g} % have the judges' score inside such an interval, here "
+        f"{points(low)} to {points(high)}. That is no promise for a single performance, nor for "
+        "other events, judges or cameras."
+    )
+
+
+def grade_sentence(entry: TargetPrediction) -> str | None:
+    """Grade and place in words; None for methods without grades."""
+    chances, edges, place = entry.grade_probabilities, entry.grade_edges, entry.place
+    if not chances or not edges or entry.grade is None or place is None:
+        return None
+    low, high = edges[entry.grade - 1 : entry.grade + 1]
+    text = (
+        f"Grade {entry.grade} of {len(chances)} is the most probable "
+        f"({percent(chances[entry.grade - 1])}); it spans {points(low)} to "
+        f"{points(high)} points, and the model places the performance {percent(place)} up in it."
+    )
+    if not low <= entry.score <= high:
+        text += (
+            " The score lies outside of that grade because it weighs all grades by their "
+            "probability."
+        )
+    return text
+
+
+def judges_sentence(entry: TargetPrediction, marks: Sequence[float]) -> str | None:
+    """The judges' spread against the score; None without marks."""
+    if not marks:
+        return None
+    low, high = min(marks), max(marks)
+    if len(marks) == 1:
+        return f"One judge gave {points(low)}."
+    if entry.score < low:
+        where = f"{points(low - entry.score)} points below the lowest of them"
+    elif entry.score > high:
+        where = f"{points(entry.score - high)} points above the highest of them"
+    else:
+        where = "among them"
+    return (
+        f"{len(marks)} judges gave {points(low)} to {points(high)}, {points(high - low)} points "
+        f"apart; the model's score lies {where}."
+    )
+
+
+def evidence_sentence(evidence: Evidence) -> str:
+    """What the bars of the time line mean, and what they do not."""
+    if evidence.method == "attention":
+        return (
+            "Bars show where the grades looked, weighted by how probable they are. "
+            "Looking has no direction: it may have raised the score or lowered it."
+        )
+    what = (
+        f"the {evidence.width} clips around it are left out"
+        if evidence.method == "occlusion"
+        else "the performance departs from its own average there (integrated gradients)"
+    )
+    return (
+        f"A bar is the points by which the score changes for this model when {what}: upwards "
+        "raised the score, downwards lowered it. It is not a judge's deduction."
+    )
+
+
+def attention_sentence(entry: TargetPrediction) -> str:
+    """What the rows of attention mean, and how much they differ."""
+    if entry.attention is None:
+        return ""
+    who = "grade" if entry.grade else "query of the model"
+    most = float(entry.attention.max()) * entry.attention.shape[1]
+    return (
+        f"The rows below the bars show where each {who} looked: the stronger the colour, the more. "
+        f"The most is {most:.1f} times an equal share of attention."
+    )
+
+
+def place_label(rank: Rank) -> str:
+    """A place among several, for example "3", or "2\N{EN DASH}4" where intervals overlap."""
+    return str(rank.best) if rank.best == rank.worst else f"{rank.best}{DASH}{rank.worst}"
