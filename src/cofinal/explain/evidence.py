@@ -24,7 +24,7 @@ from cofinal.models.ensemble import Ensemble
 from cofinal.records import ClipFeatures
 
 Mode = Literal["remove", "mean"]
-# Clips left out together unless told otherwise. One clip told most on every count, see
+# Clips left out together unless told otherwise. One clip told most on nearly every count, see
 # docs/explanations_measured.md: wider windows blur the moment.
 WIDTH = 1
 # Sequences assessed together: enough to fill two cores, small enough for any memory.
