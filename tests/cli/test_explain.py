@@ -13,6 +13,7 @@ from test_cli import TINY, mistake, train
 from cofinal.cli.main import main
 from cofinal.config import DataSource
 from cofinal.explain.indexfile import NEIGHBOURS
+from cofinal.scorer import Scorer
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +146,13 @@ def test_elements_are_told_with_points_and_places_from_their_order(
     first = json.loads(told(capsys, *arguments, "--json"))[0]
     assert [one["element"] for one in first["elements"]] == ["roll", "kip", "roll"]
     values_T = first["evidence"]["values"]["difficulty"]
+    scorer, clips_TC = Scorer.load(aligned / "model"), np.load(files[0])
     for one in first["elements"]:
-        own = values_T[one["first_clip"] : one["first_clip"] + one["clips"]]
-        assert one["values"]["difficulty"] == pytest.approx(sum(own) / first["evidence"]["width"])
+        own = range(one["first_clip"], one["first_clip"] + one["clips"])
+        lost = [
+            scorer.score(c)["difficulty"].score for c in (clips_TC, np.delete(clips_TC, own, 0))
+        ]
+        assert one["values"]["difficulty"] == pytest.approx(lost[0] - lost[1], abs=1e-5)
         assert 0 <= one["confidence"] <= 1
     ends = [one["end_seconds"] for one in first["elements"]]
     assert ends == sorted(ends) and ends[-1] <= 1.28 * len(values_T) + 1e-9

@@ -139,14 +139,17 @@ def test_data_hold_what_the_scorer_says_and_parse_from_the_screen(
     assert found["model"]["calibrated_on"] == 10
 
 
-def test_elements_hold_the_evidence_of_their_clips(material: Material, page: Path) -> None:
+def test_elements_hold_the_points_lost_without_their_clips(material: Material, page: Path) -> None:
     data = data_of(page, material.model, material.features, *material.beside)
     (one,) = data["performances"]
     spans = [(0, 2), (2, 3), (5, 8)]  # the clips whose middle is inside, or the nearest one
-    text = read(page).text
+    text, scorer = read(page).text, Scorer.load(material.model)
+    clips_TC = np.load(material.features)
     for element, (first, last) in zip(one["elements"], spans, strict=True):
+        without = scorer.score(np.delete(clips_TC, range(first, last), axis=0))
         for target, points in element["values"].items():
-            assert points == pytest.approx(sum(one["evidence"]["values"][target][first:last]) / 3)
+            lost = scorer.score(clips_TC)[target].score - without[target].score
+            assert points == pytest.approx(lost, abs=1e-5)
             assert f"{points:+.2f}".replace("-", MINUS) in text
     assert "Elements at the sheet's times." in text
 
@@ -211,7 +214,7 @@ def test_the_film_in_the_page_is_the_file_and_pictures_are_of_their_moments(
     count = material.clips * CLIP_FRAMES + 2 * MARGIN_FRAMES
     assert len(moments) == 6
     for start, picture in moments:
-        middle = (float(start) + 1.5 * CLIP_FRAMES / FPS) * FPS  # a moment lasts three clips
+        middle = (float(start) + 0.5 * CLIP_FRAMES / FPS) * FPS  # a moment lasts one clip
         shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))))
         assert shown.mean() == pytest.approx(brightness(middle, count), abs=4)
 
