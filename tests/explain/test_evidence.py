@@ -11,6 +11,7 @@ import torch
 from cofinal.data.dataset import Dataset
 from cofinal.data.synthetic import ELEMENTS, render
 from cofinal.errors import CofinalError
+from cofinal.explain import explanation
 from cofinal.explain.evidence import (
     COMPLETENESS,
     Evidence,
@@ -267,16 +268,35 @@ def test_the_strongest_moments_are_windows_that_do_not_overlap_with_their_times(
     assert first.end_seconds == pytest.approx(0.5 + (first.first_clip + 3) * 1.28)
 
 
-@pytest.mark.parametrize("clips", [1, 2, 5])
-@pytest.mark.parametrize("width", [1, 3])
-def test_moments_of_gradients_add_up_their_clips(
-    clips: int, width: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1], [(0, 1, 1)]),
+        ([1, 2], [(1, 1, 2)]),  # never all clips
+        ([1, 2, 3, 4, 5], [(2, 3, 12), (0, 1, 1)]),  # half as much or more, then a clip apart
+        ([5, 6, 7, 8, 7, 6, 5], [(1, 5, 34)]),  # five clips at most
+        ([0, 3, 2, -1, -4, -1, 0, 1], [(1, 2, 5), (4, 1, -4), (7, 1, 1)]),
+        ([0, 0, 0], []),
+    ],
+)
+def test_moments_of_single_clips_are_runs_around_the_strongest(
+    values: list[float], expected: list[tuple[int, int, float]]
 ) -> None:
-    monkeypatch.setattr("cofinal.explain.moments.WIDTH", width)
-    evidence = Evidence("gradients", ("a",), np.arange(1.0, clips + 1)[None])
-    last = range(max(clips - width + 1, 1), clips + 1)
-    assert strongest(evidence, "a", 1)[0].value == sum(last)
-    assert strongest(evidence, "a", 1)[0].start_seconds is None
+    evidence = Evidence("gradients", ("a",), np.array(values, dtype=float)[None])
+    found = strongest(evidence, "a")
+    assert [(one.first_clip, one.clips, one.value) for one in found] == expected
+    assert all(one.start_seconds is None for one in found)
+
+
+def test_told_moments_are_worth_what_the_score_loses_without_them() -> None:
+    scorer, features = scorer_of("cofinal"), performance(20)
+    told = explanation.explain(scorer.model, features, scorer.score(features), None)
+    for target in told.targets:
+        assert target.moments
+        for one in target.moments:
+            gone = range(one.first_clip, one.first_clip + one.clips)
+            without = scorer.score(np.delete(features.values, gone, axis=0))[target.target]
+            assert one.value == pytest.approx(target.score - without.score, abs=1e-5)
 
 
 @pytest.mark.parametrize(

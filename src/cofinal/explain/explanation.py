@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from cofinal.errors import CofinalError
-from cofinal.explain.elements import ElementSource, PlacedElement
+from cofinal.explain.elements import ElementSource, PlacedElement, stretch_points
 from cofinal.explain.evidence import (
     WIDTH,
     Evidence,
@@ -93,10 +93,24 @@ def explain(
             if index is not None
         ]
         found = strongest(evidence, entry.target, moments)
+        if method == "occlusion":
+            found = left_out_whole(model, features, found, evidence.row(entry.target))
         targets.append(Told(entry.target, entry.score, entry.grade, grades, found, alike))
     percentile = index.strangeness(features.values).percentile if index else None
     elements = source.explain(model, features, evidence) if source else []
     return Explanation(prediction.id, evidence, targets, percentile, elements)
+
+
+def left_out_whole(
+    model: Ensemble, features: ClipFeatures, moments: list[Moment], k: int
+) -> list[Moment]:
+    """The moments with the points that target k loses without all their clips, strongest first."""
+    if not moments:
+        return []
+    stretches = [(one.first_clip, one.clips) for one in moments]
+    points_E = stretch_points(model, features.values, stretches)[k]
+    told = [replace(m, value=float(v)) for m, v in zip(moments, points_E, strict=True)]
+    return sorted(told, key=lambda one: -abs(one.value))
 
 
 def find_evidence(
