@@ -50,6 +50,9 @@ def make_demo(folder: Path) -> None:
     (folder / "said.txt").write_text(text)
     for last, named in ((folder / "features" / "r015.npy", "r070.npy"), (film(folder), "r070.mp4")):
         shutil.copy(last, last.with_name(named))
+    sheets = folder / "routines" / "sheets.json"
+    told = json.loads(sheets.read_text())
+    sheets.write_text(json.dumps(told | {"r070": told["r015"]}))
 
 
 def film(demo: Path) -> Path:
@@ -62,8 +65,10 @@ def make_fisv(folder: Path) -> None:
     (folder / "features").mkdir(parents=True)
     lines = (real / "train.txt").read_text().splitlines()[:60]
     (folder / "train.txt").write_text("\n".join(lines) + "\n")
-    for name in ("performances.csv", "score_sheets.json"):
-        shutil.copy(real / name, folder)
+    shutil.copy(real / "performances.csv", folder)
+    sheets = json.loads((real / "score_sheets.json").read_text())
+    known = {line.split()[0]: sheets[line.split()[0]] for line in lines}
+    (folder / "score_sheets.json").write_text(json.dumps(known))
     for line in lines:
         shutil.copy(real / "features" / f"{line.split()[0]}.npy", folder / "features")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -70,4 +71,10 @@ def _engine(engine: str) -> Iterator[None]:
 
     register_ray()
     with parallel_config(backend="ray"):
-        yield
+        try:
+            yield
+        except ConnectionError as error:
+            raise CofinalError(
+                f"the Ray cluster at {os.environ.get('RAY_ADDRESS', 'this machine')} cannot be "
+                "reached; start it, correct RAY_ADDRESS, or unset it to use one inside this process"
+            ) from error
