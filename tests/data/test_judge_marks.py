@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def test_the_file_of_a_data_set_is_the_one_given_or_the_cards(tmp_path: Path) ->
     assert judge_file(source) is None
     written(tmp_path, "{}", "score_sheets.json")
     assert judge_file(source) == tmp_path / "score_sheets.json"
-    assert judge_file(source, tmp_path / "mine.csv") == tmp_path / "mine.csv"
+    assert judge_file(replace(source, judges=tmp_path / "mine.csv")) == tmp_path / "mine.csv"
     assert judge_file(DataSource("labels.csv", tmp_path)) is None
     assert judge_file(DataSource("rg", tmp_path)) is None
 
