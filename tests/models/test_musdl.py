@@ -165,8 +165,9 @@ def test_a_run_with_other_marks_is_another_run(judged: Dataset, tmp_path: Path) 
     preset = replace(SMALL, training=replace(TRAINING, epochs=1))
     train(judged, preset, tmp_path, show_progress=False)
     assert judged.marks is not None
-    with pytest.raises(CofinalError, match=r"marks_sha256 .* instead of"):
-        train(replace(judged, marks=judged.marks + 1), preset, tmp_path, show_progress=False)
+    for other in (judged.marks + 1, None):
+        with pytest.raises(CofinalError, match=r"marks_sha256 .* instead of"):
+            train(replace(judged, marks=other), preset, tmp_path, show_progress=False)
 
 
 def test_a_panel_wider_than_the_setting_gets_a_sentence(judged: Dataset) -> None:

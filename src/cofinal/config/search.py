@@ -123,11 +123,6 @@ SEARCH: dict[str, Space] = {
         "training.learning_rate": Range(3e-4, 3e-3, log=True),
         "training.channel_dropout": Choices(0.0, 0.3),
     },
-    "musdl": {
-        "model.spread": Choices(0.03, 0.05, 0.1),
-        "training.learning_rate": Range(3e-4, 3e-3, log=True),
-        "training.channel_dropout": Choices(0.0, 0.3),
-    },
     "ms-lstm": {
         "model.dropout": Choices(0.3, 0.5),
         "training.learning_rate": Range(3e-4, 3e-3, log=True),
@@ -142,6 +137,7 @@ SEARCH: dict[str, Space] = {
         "training.learning_rate": Range(3e-4, 3e-3, log=True),
     },
 }
+SEARCH["musdl"] = SEARCH["usdl"]
 
 
 def default_space(method: str) -> Space:

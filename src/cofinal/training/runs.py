@@ -36,11 +36,10 @@ def data_fingerprint(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def marks_fingerprint(dataset: Dataset, preset: Preset) -> dict[str, str]:
+def marks_fingerprint(dataset: Dataset, preset: Preset) -> dict[str, str | None]:
     """A hash of the judges' marks, for a method that learns from them; else nothing."""
-    marks = dataset.marks_sha256
-    learned = marks is not None and method_class(preset.method).learns_from_judges
-    return {"marks_sha256": marks} if marks is not None and learned else {}
+    learned = method_class(preset.method).learns_from_judges
+    return {"marks_sha256": dataset.marks_sha256} if learned else {}
 
 
 def code_version() -> dict[str, str]:
