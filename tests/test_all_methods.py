@@ -33,6 +33,7 @@ SMALL = {
     "cofinal-released": {"width": 8},
     "gdlt": {"width": 8, "queries": 3},
     "usdl": {"width": 8, "bins": 11},
+    "musdl": {"width": 8, "bins": 11, "seats": 2},
     "ms-lstm": {"width": 6, "parts": 10, "rows": 3, "principal_components": 5},
     "action-net": {"width": 8, "principal_components": 5},
     "core": {"width": 8, "principal_components": 5, "exemplars": 9, "depth": 2, "segments": 3},
@@ -107,7 +108,7 @@ def test_order_of_the_batch_permutes_the_answers(method: str) -> None:
 
 @pytest.mark.parametrize(
     "released",
-    ["cofinal-released", "gdlt", "ridge", "svr", "usdl", "mean", "action-net"],
+    ["cofinal-released", "gdlt", "ridge", "svr", "usdl", "musdl", "mean", "action-net"],
 )
 def test_order_of_clips_is_unseen_by_methods_that_claim_so(released: str) -> None:
     model, clips = prepared_model(released), make_clips([9])
@@ -180,7 +181,7 @@ def test_same_seed_gives_the_same_run_and_another_seed_another(
 
 @pytest.mark.parametrize(
     "trained",
-    ["cofinal", "cofinal-released", "gdlt", "usdl", "ms-lstm", "action-net", "core"],
+    ["cofinal", "cofinal-released", "gdlt", "usdl", "musdl", "ms-lstm", "action-net", "core"],
 )
 def test_training_lowers_the_loss(trained: str, generated: Dataset) -> None:
     preset = small_preset(trained)

@@ -28,8 +28,13 @@ def grade_cross_entropy(probabilities: Tensor, target: Tensor) -> Tensor:
     return -(target * (probabilities + TINY).log()).sum(-1).mean()
 
 
+def divergences(log_predicted: Tensor, target: Tensor) -> Tensor:
+    """Kullback-Leibler divergence sum_l t_l (log t_l - log p_l) of each distribution (..., L)."""
+    return (torch.special.xlogy(target, target) - target * log_predicted).sum(-1)
+
+
 def distribution_divergence(log_predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean of the Kullback-Leibler divergence sum_l t_l (log t_l - log p_l).
+    """Mean of the divergences from the targets.
 
     Paper: Tang et al., CVPR 2020 (uncertainty-aware score distribution learning).
 
@@ -37,7 +42,7 @@ def distribution_divergence(log_predicted: Tensor, target: Tensor) -> Tensor:
         log_predicted: (B, K, L) logarithms of the predicted distribution over score bins.
         target: (B, K, L) distributions, each summing to one.
     """
-    return (torch.special.xlogy(target, target) - target * log_predicted).sum(-1).mean()
+    return divergences(log_predicted, target).mean()
 
 
 def group_cross_entropy(probabilities: Tensor, member: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 from cofinal.config import DataSource
-from cofinal.data.judges import judge_file, judge_marks
+from cofinal.data.dataset import Dataset, load_dataset
+from cofinal.data.judges import JudgeMarks, judge_file, judge_marks, panel_marks
 from cofinal.errors import CofinalError
 from shared_files import data_folder
 
@@ -80,7 +82,7 @@ def test_the_file_of_a_data_set_is_the_one_given_or_the_cards(tmp_path: Path) ->
     assert judge_file(source) is None
     written(tmp_path, "{}", "score_sheets.json")
     assert judge_file(source) == tmp_path / "score_sheets.json"
-    assert judge_file(source, tmp_path / "mine.csv") == tmp_path / "mine.csv"
+    assert judge_file(replace(source, judges=tmp_path / "mine.csv")) == tmp_path / "mine.csv"
     assert judge_file(DataSource("labels.csv", tmp_path)) is None
     assert judge_file(DataSource("rg", tmp_path)) is None
 
@@ -140,3 +142,46 @@ def test_brackets_without_end_and_absent_files_get_a_sentence(tmp_path: Path) ->
     (tmp_path / "empty").mkdir()
     with pytest.raises(CofinalError, match=r"has no score_sheets\.json; name a CSV"):
         judge_marks(tmp_path / "empty")
+
+
+def test_marks_lie_beside_the_scores_of_performances_and_targets_that_are_predicted() -> None:
+    judged = JudgeMarks(
+        ("b", "x", "a"),
+        {
+            "total": np.array([[1.0, np.nan], [7.0, 8.0], [3.0, 4.0]]),
+            "style": np.array([[9.0], [9.0], [9.0]]),
+        },
+    )
+    panel_NKJ = panel_marks(judged, ("a", "b", "c"), ("other", "total"))
+    assert panel_NKJ is not None
+    nothing = [np.nan, np.nan]
+    expected = [[nothing, [3.0, 4.0]], [nothing, [1.0, np.nan]], [nothing, nothing]]
+    np.testing.assert_array_equal(panel_NKJ, expected)
+    assert panel_marks(judged, ("a", "b"), ("other",)) is None
+    assert panel_marks(judged, ("c",), ("total",)) is None
+
+
+def test_judges_who_never_sit_together_share_the_seats_of_a_panel() -> None:
+    nan = np.nan
+    marks = np.array([[1, 2, nan, nan], [nan, nan, 3, 4], [nan, nan, 5, nan]])
+    panel_NKJ = panel_marks(JudgeMarks(("a", "b", "c"), {"s": marks}), ("a", "b", "c"), ("s",))
+    assert panel_NKJ is not None
+    np.testing.assert_array_equal(panel_NKJ[:, 0], [[1, 2], [3, 4], [5, nan]])
+
+
+def test_a_data_set_carries_its_judges_marks(
+    generated_source: DataSource, generated: Dataset, tmp_path: Path
+) -> None:
+    lines = "p001,A,execution,3\np001,B,execution,5\np000,B,execution,4\np000,A,style,1\n"
+    source = replace(generated_source, judges=written(tmp_path, HEADER + lines))
+    dataset = load_dataset(source)
+    assert generated.marks is None and generated.marks_sha256 is None
+    assert dataset.marks is not None and dataset.marks.shape == (32, 2, 2)
+    place = dataset.targets.index("execution")
+    np.testing.assert_array_equal(dataset.marks[:2, place], [[np.nan, 4], [3, 5]])
+    assert np.isfinite(dataset.marks).sum() == 3
+    np.testing.assert_array_equal(dataset.subset([1, 0]).marks, dataset.marks[[1, 0]])
+    assert dataset.sha256 == generated.sha256
+    odd = written(tmp_path, HEADER + "p999,A,execution,3\n", "odd.csv")
+    with pytest.raises(CofinalError, match="'p999' has no label"):
+        load_dataset(replace(source, judges=odd))

@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 
 from cofinal.cli.main import main
-from cofinal.config import BenchmarkSettings, DataSource, MeanSettings, Preset, RidgeSettings
+from cofinal.config import (
+    BenchmarkSettings,
+    DataSource,
+    MeanSettings,
+    Preset,
+    ProtocolSettings,
+    RidgeSettings,
+    TrainingSettings,
+    load_preset,
+    preset_text,
+)
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation import cells
@@ -316,3 +326,58 @@ def test_constant_labels_are_measured_as_undefined_not_as_zero(
     constant = replace(generated, scores=np.full_like(generated.scores, 7.0))
     with pytest.raises(CofinalError, match="training scores are 7"):
         run_benchmark(constant, [MEAN], SETTINGS, run_folder)
+
+
+def test_only_methods_that_learn_from_judges_are_trained_anew_for_other_marks(
+    generated: Dataset,
+) -> None:
+    fold = make_folds(generated, ProtocolSettings(folds=2))[0]
+    marks_NKJ = np.ones((*generated.scores.shape, 3))
+
+    def identities(preset: Preset) -> list[str]:
+        data = [
+            generated,
+            replace(generated, marks=marks_NKJ),
+            replace(generated, marks=marks_NKJ + 1),
+        ]
+        return [cells.cell_identity(each, preset, "kfold", fold, None) for each in data]
+
+    assert len(set(identities(RIDGE.preset))) == 1
+    assert len(set(identities(load_preset("musdl")))) == 3
+
+
+def test_a_benchmark_learns_from_judges_and_shows_the_human_row(
+    generated_source: DataSource, generated: Dataset, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    place = generated.targets.index("execution")
+    lines = [
+        f"{identifier},J{judge},execution,{points + rng.normal():.2f}"
+        for identifier, points in zip(generated.ids, generated.scores[:, place], strict=True)
+        for judge in range(3)
+    ]
+    judges = tmp_path / "judges.csv"
+    judges.write_text("\n".join(["id,judge,target,mark", *lines]) + "\n", encoding="utf-8")
+    small = replace(
+        load_preset("musdl"),
+        training=TrainingSettings(epochs=2, batch_size=8, members=1),
+    )
+    (tmp_path / "small.toml").write_text(preset_text(small), encoding="utf-8")
+    flags = [
+        *("benchmark", "--dataset", generated_source.dataset),
+        *("--data", str(generated_source.data), "--methods", str(tmp_path / "small.toml"), "mean"),
+        *("--protocols", "kfold", "--folds", "2", "--seeds", "1", "--out", str(tmp_path / "out")),
+    ]
+    assert main([*flags, "--judges", str(judges)]) == 0
+    text = (tmp_path / "out" / "benchmark.md").read_text(encoding="utf-8")
+    assert "one judge of 3" in text
+    found = [
+        json.loads(path.read_text())["predictions"]
+        for path in sorted((tmp_path / "out" / "cells" / "small").rglob("*.json"))
+    ]
+    assert main(flags) == 0
+    without = [
+        json.loads(path.read_text())["predictions"]
+        for path in sorted((tmp_path / "out" / "cells" / "small").rglob("*.json"))
+    ]
+    assert len(found) == 2 and found != without

@@ -100,7 +100,9 @@ def test_training_moves_every_parameter_of_every_member(generated: Dataset, stil
         assert unmoved == []
 
 
-@pytest.mark.parametrize("method", ["cofinal", "gdlt", "usdl", "ms-lstm", "action-net", "core"])
+@pytest.mark.parametrize(
+    "method", ["cofinal", "gdlt", "usdl", "musdl", "ms-lstm", "action-net", "core"]
+)
 def test_losses_of_the_stack_are_those_of_each_member(
     generated: Dataset, still: Preset, method: str
 ) -> None:

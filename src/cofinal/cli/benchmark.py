@@ -58,9 +58,6 @@ class Benchmark:
     """Trainings at a time, each in a process of its own."""
     engine: Literal["local", "ray"] = field(default="local", kw_only=True)
     """"local" processes, or "ray": a Ray cluster, embedded or remote."""
-    judges: Path | None = field(default=None, kw_only=True)
-    """CSV of single judges' marks (id, judge, target, mark) for the human row; the data set's own
-    score sheets if left out."""
     figures: bool = field(default=False, kw_only=True)
     """Draw figures beside the tables; needs the extra `report`."""
     json: bool = field(default=False, kw_only=True)
@@ -167,7 +164,7 @@ class Benchmark:
         from cofinal.data.judges import judge_file, judge_marks
         from cofinal.evaluation.judges import human_rows
 
-        path = judge_file(self.source, self.judges)
+        path = judge_file(self.source)
         if path is None:
             return []
         groups = dataset.groups.get(self.settings.within or "event")

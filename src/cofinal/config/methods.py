@@ -165,6 +165,18 @@ class UsdlSettings:
 
 
 @dataclass(frozen=True)
+class MusdlSettings(UsdlSettings):
+    """Settings of `musdl`."""
+
+    seats: int = 11
+    """Most judges that a panel may have; each has a distribution of its own."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self.seats >= 1, "seats", self.seats, "1 or more")
+
+
+@dataclass(frozen=True)
 class MsLstmSettings:
     """Settings of `ms-lstm`."""
 
@@ -249,6 +261,7 @@ SETTINGS: dict[str, type] = {
     "ridge-segments": RidgeSegmentsSettings,
     "svr": SvrSettings,
     "usdl": UsdlSettings,
+    "musdl": MusdlSettings,
     "ms-lstm": MsLstmSettings,
     "mean": MeanSettings,
     "action-net": ActionNetSettings,

@@ -137,6 +137,7 @@ SEARCH: dict[str, Space] = {
         "training.learning_rate": Range(3e-4, 3e-3, log=True),
     },
 }
+SEARCH["musdl"] = SEARCH["usdl"]
 
 
 def default_space(method: str) -> Space:

@@ -100,6 +100,9 @@ class DataSource:
     """Scores to predict; all default ones of the data set if none are named."""
     category: str | None = None
     """Keep only performances of this category, for example one apparatus."""
+    judges: Path | None = None
+    """CSV of single judges' marks (id, judge, target, mark), for `musdl` and a benchmark's human
+    row; the data set's own score sheets if left out."""
 
     @property
     def is_csv(self) -> bool:

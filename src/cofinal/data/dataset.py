@@ -1,6 +1,6 @@
 """Performances in memory: labels, groups and clip features of one data set.
 
-Letters: N performances, T clips, C backbone channels, K targets.
+Letters: N performances, T clips, C backbone channels, K targets, J judges.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cofinal.config import DataSource
 from cofinal.data.cards import load_card
 from cofinal.data.features import RECIPE_FILE, read_recipe, read_values
 from cofinal.data.findings import Finding, refuse_errors
+from cofinal.data.judges import judge_file, judge_marks, panel_marks
 from cofinal.data.labels import Label, LabelTable, read_card_labels, read_csv_labels
 from cofinal.errors import CofinalError
 from cofinal.records import FeatureRecipe, first_faulty_clip
@@ -42,6 +43,8 @@ class Dataset:
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Group column, for example "skater" -> N group names."""
     recipe: FeatureRecipe = field(default_factory=FeatureRecipe)
+    marks: np.ndarray | None = None
+    """(N, K, J) points of each judge, NaN where one gave none; None if there are no marks."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -61,6 +64,11 @@ class Dataset:
             digest.update(np.ascontiguousarray(clips).data)
         return digest.hexdigest()
 
+    @property
+    def marks_sha256(self) -> str | None:
+        """Hash of the judges' marks; None if there are none."""
+        return None if self.marks is None else hashlib.sha256(self.marks.tobytes()).hexdigest()
+
     def subset(self, index: Sequence[int] | np.ndarray) -> Dataset:
         """The performances at these positions; features are shared, not copied."""
         index = [int(i) for i in index]
@@ -72,6 +80,7 @@ class Dataset:
             splits=tuple(self.splits[i] for i in index),
             categories=tuple(self.categories[i] for i in index),
             groups={name: tuple(g[i] for i in index) for name, g in self.groups.items()},
+            marks=None if self.marks is None else self.marks[index],
         )
 
     def split(self, name: str) -> Dataset:
@@ -205,14 +214,18 @@ def load_dataset(source: DataSource) -> Dataset:
     clips = read_clips(labels, folder, expected_channels(source), findings)
     refuse_errors(findings)
     columns = sorted({name for label in labels for name in label.groups})
+    ids = tuple(label.id for label in labels)
+    judges = judge_file(source)
+    judged = judge_marks(judges, [label.id for label in table.labels]) if judges else None
     return Dataset(
         name=Path(source.dataset).stem,
         targets=targets,
-        ids=tuple(label.id for label in labels),
+        ids=ids,
         scores=np.array([[label.scores[name] for name in targets] for label in labels]),
         clips=tuple(values for values in clips if values is not None),
         splits=tuple(label.split for label in labels),
         categories=tuple(label.category for label in labels),
         groups={name: tuple(label.groups.get(name, "") for label in labels) for name in columns},
         recipe=expected_recipe(source, folder),
+        marks=panel_marks(judged, ids, targets) if judged else None,
     )

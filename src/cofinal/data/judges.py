@@ -1,12 +1,12 @@
 """The marks of each judge: from the score sheets of a published data set, or one's own CSV.
 
-Letters: N performances, J judges.
+Letters: N performances, K targets, J judges.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,13 @@ class JudgeMarks:
     of the panel, in which different people sit at different events."""
 
 
-def judge_file(source: DataSource, given: Path | None = None) -> Path | None:
+def judge_file(source: DataSource) -> Path | None:
     """Where the judges' marks lie: the path given, else what the data set's card names.
 
     None if the data has none.
     """
-    if given is not None or source.is_csv or source.data is None:
-        return given
+    if source.judges is not None or source.is_csv or source.data is None:
+        return source.judges
     name = load_card(source.dataset).judge_file
     return source.data / name if name and (source.data / name).is_file() else None
 
@@ -79,6 +79,46 @@ def judge_marks(path: str | Path, known_ids: Collection[str] | None = None) -> J
     if not any(math.isfinite(points) for points in marks.values()):
         raise CofinalError(f"{path} holds no mark of a judge; expected one or more a performance")
     return _gather(marks)
+
+
+def panel_marks(
+    judged: JudgeMarks, ids: Sequence[str], targets: Sequence[str]
+) -> np.ndarray | None:
+    """Marks by seat of the panel: (N, K, J), NaN where there is none; None if there is no mark.
+
+    Where more judges are named than ever marked one performance, panels change, and a performance's
+    judges take its seats in the order of their names.
+
+    Args:
+        judged: each judge's marks; other performances and targets in it are left out.
+        ids: N performances.
+        targets: K targets.
+    """
+    row = {identifier: i for i, identifier in enumerate(judged.ids)}
+    known = [i for i, identifier in enumerate(ids) if identifier in row]
+    kept = [row[ids[i]] for i in known]
+    seats = {
+        k: _seated(judged.marks[target])[kept]
+        for k, target in enumerate(targets)
+        if target in judged.marks
+    }
+    if not any(np.isfinite(marks).any() for marks in seats.values()):
+        return None
+    widest = max(marks.shape[1] for marks in seats.values())
+    panel_NKJ = np.full((len(ids), len(targets), widest), np.nan)
+    for k, marks in seats.items():
+        panel_NKJ[known, k, : marks.shape[1]] = marks
+    return panel_NKJ
+
+
+def _seated(marks_NJ: np.ndarray) -> np.ndarray:
+    """The same marks with no more columns than the fullest panel has judges."""
+    unmarked_NJ = ~np.isfinite(marks_NJ)
+    largest = int((~unmarked_NJ).sum(1).max())
+    if largest == marks_NJ.shape[1]:
+        return marks_NJ
+    order_NJ = unmarked_NJ.argsort(1, kind="stable")[:, :largest]
+    return np.take_along_axis(marks_NJ, order_NJ, 1)
 
 
 def _gather(marks: dict[tuple[str, str, str], float]) -> JudgeMarks:

@@ -28,7 +28,7 @@ from cofinal.models.ensemble import Ensemble
 from cofinal.models.inference import assess_all
 from cofinal.storage import read_json, write_json
 from cofinal.training.loop import train_seeds
-from cofinal.training.runs import code_version
+from cofinal.training.runs import code_version, marks_fingerprint
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def cell_identity(
     dataset: Dataset, preset: Preset, protocol: str, fold: Fold, choice: Choice | None
 ) -> str:
     """Hash of everything that a cell's numbers follow from, but for versions of the code."""
-    parts = {
+    parts: dict[str, Any] = {
         "preset": preset.to_json(),
         "choice": asdict(choice) if choice else None,
         "protocol": protocol,
@@ -105,6 +105,7 @@ def cell_identity(
         "train": [dataset.ids[i] for i in fold.train],
         "held_out": [dataset.ids[i] for i in fold.held_out],
     }
+    parts |= marks_fingerprint(dataset, preset)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -36,7 +36,7 @@ from cofinal.evaluation.evaluate import evaluate
 from cofinal.evaluation.metrics import Measure, fisher_mean, r_l2, srcc
 from cofinal.evaluation.study import Study, alone_in
 from cofinal.evaluation.tuned import Trial, TuningResult
-from cofinal.training.runs import code_version, data_fingerprint
+from cofinal.training.runs import code_version, data_fingerprint, marks_fingerprint
 
 if TYPE_CHECKING:
     import optuna
@@ -68,7 +68,9 @@ class Search:
         values = {
             "preset": self.preset.to_json(),
             "protocol": asdict(self.protocol),
-            "data": data_fingerprint(self.dataset) | {"groups_sha256": digest(kept_apart)},
+            "data": data_fingerprint(self.dataset)
+            | marks_fingerprint(self.dataset, self.preset)
+            | {"groups_sha256": digest(kept_apart)},
             "space": {name: entry.to_json() for name, entry in self.space.items()},
             "objective": self.objective,
             "seed": self.seed,

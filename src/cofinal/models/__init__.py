@@ -16,6 +16,7 @@ METHODS: dict[str, tuple[str, str]] = {
     "ridge-segments": ("ridge_segments", "RidgeSegments"),
     "svr": ("svr", "Svr"),
     "usdl": ("usdl", "Usdl"),
+    "musdl": ("musdl", "Musdl"),
     "ms-lstm": ("ms_lstm", "MsLstm"),
     "mean": ("mean", "Mean"),
     "action-net": ("action_net", "ActionNet"),

@@ -7,11 +7,9 @@ with softmax, Kullback-Leibler loss. Differs: the clip features are given and no
 that their whitened principal components take the place of a trained backbone's output; the answer
 is the expectation of the distribution, where the paper takes the most probable bin, since bins tie
 performances that differ and leap between neighbours; the bins span the range of the training scores
-with a margin; several targets share the hidden layers. Not reproduced: the several-judge variant
-(MUSDL), which learns a distribution from each judge's own score, because training sees final scores
-only.
+with a margin; several targets share the hidden layers. The several-judge variant is `musdl`.
 
-Letters: B videos, T clips, C backbone channels, K targets, L score bins, N performances.
+Letters: B videos, T clips, C backbone channels, D width, K targets, L score bins, N performances.
 """
 
 from __future__ import annotations
@@ -68,15 +66,25 @@ class Usdl(AssessmentModel):
         """Whitened principal components of the clips."""
         return self.whitening(clips)
 
-    def log_distribution(self, staged_BTC: Tensor, mask_BT: Tensor) -> Tensor:
+    def summary(self, staged_BTC: Tensor, mask_BT: Tensor) -> Tensor:
+        """What all distributions are read from: (B, D)."""
+        hidden_BD: Tensor = self.hidden(time_average(staged_BTC, mask_BT))
+        return hidden_BD
+
+    def log_distribution(self, hidden_BD: Tensor) -> Tensor:
         """Logarithm of the probability of each bin: (B, K, L)."""
-        hidden_BD = self.hidden(time_average(staged_BTC, mask_BT))
         logits_BKL = self.to_bins(hidden_BD).unflatten(-1, (-1, len(self.bins_L)))
         return logits_BKL.log_softmax(-1)
 
+    def target_distribution(self, scores_BK: Tensor) -> Tensor:
+        """Gaussians around scores in points: (B, K, L)."""
+        unit_BK = to_unit_score(scores_BK, self.edges_KG).to(self.bins_L.dtype)
+        return score_distribution(unit_BK, self.bins_L, self.settings.spread)
+
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch; the distribution (B, K, L) is in `extras`."""
-        distribution_BKL = self.log_distribution(self.fixed_stage(clips_BTC), mask_BT).exp()
+        hidden_BD = self.summary(self.fixed_stage(clips_BTC), mask_BT)
+        distribution_BKL = self.log_distribution(hidden_BD).exp()
         return ModelOutput(
             unit_score_BK=distribution_BKL @ self.bins_L,
             extras={"distribution_BKL": distribution_BKL},
@@ -86,7 +94,5 @@ class Usdl(AssessmentModel):
         self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
     ) -> dict[str, Tensor]:
         """Divergence from the Gaussian around the true score."""
-        log_BKL = self.log_distribution(staged_BTC, mask_BT)
-        unit_BK = to_unit_score(scores_BK, self.edges_KG).to(log_BKL.dtype)
-        target_BKL = score_distribution(unit_BK, self.bins_L, self.settings.spread)
-        return {"divergence": distribution_divergence(log_BKL, target_BKL)}
+        log_BKL = self.log_distribution(self.summary(staged_BTC, mask_BT))
+        return {"divergence": distribution_divergence(log_BKL, self.target_distribution(scores_BK))}

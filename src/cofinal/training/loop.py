@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -110,7 +111,7 @@ def prepare_members(
         torch.manual_seed(seed * MEMBER_STRIDE + index)
         model = build_model(preset, task)
         if not members:
-            model.prepare(clips, dataset.scores)
+            model.prepare(clips, what_is_learned(dataset, model))
         else:
             model.start_from(members[0])
         members.append(model.eval())
@@ -118,6 +119,13 @@ def prepare_members(
             break
     with torch.no_grad():
         return members, [members[0].fixed_stage(values) for values in clips]
+
+
+def what_is_learned(dataset: Dataset, model: AssessmentModel) -> np.ndarray:
+    """The scores, and beside them the judges' marks for a method that learns from these."""
+    if dataset.marks is None or not model.learns_from_judges:
+        return dataset.scores
+    return np.hstack([dataset.scores, dataset.marks.reshape(len(dataset), -1)])
 
 
 def fit(
@@ -133,7 +141,7 @@ def fit(
     """Trains the parameters of all members at once and leaves the averaged weights in them."""
     device = choose_device(settings.device)
     packed = PackedClips.of(staged, device)
-    scores_NK = torch.from_numpy(dataset.scores).float().to(device)
+    scores_NK = torch.from_numpy(what_is_learned(dataset, members[0])).float().to(device)
     stack = MemberStack([member.to(device) for member in members], settings.averaging)
     optimizer = build_optimizer(stack.parameters, settings)
     metrics: list[dict[str, Any]] = []

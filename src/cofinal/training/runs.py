@@ -18,6 +18,7 @@ import torch
 from cofinal.config import Preset
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
+from cofinal.models import method_class
 from cofinal.storage import atomic_path, read_json, write_json, write_text
 from cofinal.version import __version__
 
@@ -33,6 +34,12 @@ def data_fingerprint(dataset: Dataset) -> dict[str, Any]:
         "targets": list(dataset.targets),
         "sha256": dataset.sha256,
     }
+
+
+def marks_fingerprint(dataset: Dataset, preset: Preset) -> dict[str, str | None]:
+    """A hash of the judges' marks, for a method that learns from them; else nothing."""
+    learned = method_class(preset.method).learns_from_judges
+    return {"marks_sha256": dataset.marks_sha256} if learned else {}
 
 
 def code_version() -> dict[str, str]:
@@ -66,7 +73,10 @@ class Run:
             CofinalError: the folder holds a run with other settings or data.
         """
         wanted = json.loads(
-            json.dumps({"preset": preset.to_json(), "data": data_fingerprint(dataset)})
+            json.dumps(
+                {"preset": preset.to_json(), "data": data_fingerprint(dataset)}
+                | marks_fingerprint(dataset, preset)
+            )
         )
         path = self.folder / SETTINGS
         if path.exists() and self.has_begun:

@@ -42,7 +42,8 @@ def fold_model(dataset: Dataset, job: Job, kind: Kind, folder: Path) -> Ensemble
     seed = job.seeds[0]
     if kind != "trained":
         order = np.random.default_rng(seed + OTHER_SEED).permutation(len(training))
-        training = replace(training, scores=training.scores[order])
+        dealt = training.subset(order)
+        training = replace(training, scores=dealt.scores, marks=dealt.marks)
     if kind == "randomised":
         members, _ = prepare_members(training, job.preset, (seed + OTHER_SEED,))
         return ensembles(members, 1)[0]

@@ -1,0 +1,132 @@
+"""Score distribution learning from several judges: one distribution for each judge's own mark.
+
+Paper: Tang et al., CVPR 2020, "Uncertainty-aware score distribution learning for action quality
+assessment" (MUSDL, the multi-path variant of USDL).
+Reproduced: a softmax over score bins for each judge, Kullback-Leibler loss against a Gaussian
+around the judge's mark, the final score by the federation's rule from the predicted marks. Differs:
+as in `usdl`, and the judges' paths share the hidden layers; the bins span the marks as well as the
+scores; there is no degree of difficulty, since marks are points of the target itself; a mark that
+is not known is left out. A performance without a mark of a target teaches the target's final score
+as in USDL, and a target without any mark is answered so: without marks this is USDL, number for
+number.
+
+Letters: B videos, T clips, D width, K targets, J judges (seats of the panel), L score bins,
+N performances, S columns of scores and marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cofinal.config import MusdlSettings
+from cofinal.errors import CofinalError
+from cofinal.losses import divergences
+from cofinal.models.interface import ModelOutput, Task
+from cofinal.models.usdl import Usdl
+
+# From so many marks on, the highest and the lowest do not count (ISU and FIG rules).
+TRIMMED_FROM = 5
+
+
+def panel_score(marks_BKJ: Tensor, known_KJ: Tensor) -> Tensor:
+    """The federation's rule: the mean, from five marks on without the highest and the lowest.
+
+    Args:
+        marks_BKJ: points, or shares of a score range.
+        known_KJ: True for the judges who count.
+
+    Returns:
+        (B, K); zero where no judge counts.
+    """
+    count_K1 = known_KJ.sum(-1, keepdim=True)
+    trimmed_K1 = (count_K1 >= TRIMMED_FROM).long()
+    rank_J = torch.arange(known_KJ.shape[-1], device=known_KJ.device)
+    kept_KJ = (rank_J >= trimmed_K1) & (rank_J < count_K1 - trimmed_K1)
+    sorted_BKJ = marks_BKJ.masked_fill(~known_KJ, torch.inf).sort(-1).values
+    return sorted_BKJ.masked_fill(~kept_KJ, 0.0).sum(-1) / kept_KJ.sum(-1).clamp(min=1)
+
+
+def judges_divergence(final_BK: Tensor, judges_BKJ: Tensor, known_BKJ: Tensor) -> Tensor:
+    """Mean over performances and targets of the known judges' mean divergence, else the score's.
+
+    Args:
+        final_BK: divergence of the final score's distribution.
+        judges_BKJ: divergence of each judge's distribution; any number where a mark is not known.
+        known_BKJ: True where the judge gave a mark.
+    """
+    count_BK = known_BKJ.sum(-1)
+    mean_BK = judges_BKJ.masked_fill(~known_BKJ, 0.0).sum(-1) / count_BK.clamp(min=1)
+    return torch.where(count_BK > 0, mean_BK, final_BK).mean()
+
+
+class Musdl(Usdl):
+    """USDL with a distribution for every judge of the panel."""
+
+    Settings = MusdlSettings
+    learns_from_judges = True
+    known_KJ: Tensor
+    """Seats that had a mark in training; the others have learned nothing."""
+
+    def __init__(self, task: Task, settings: MusdlSettings) -> None:
+        super().__init__(task, settings)
+        self.seats = (len(task.targets), settings.seats)
+        outputs = len(task.targets) * settings.seats * settings.bins
+        self.to_judges = nn.Linear(self.to_bins.in_features, outputs)
+        self.register_buffer("known_KJ", torch.zeros(self.seats, dtype=torch.bool))
+
+    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+        """Learns the whitening, the range of scores and marks, and which seats are taken."""
+        columns_NKS = self.by_target(torch.from_numpy(scores_NK))
+        judges = columns_NKS.shape[-1] - 1
+        if judges > self.seats[1]:
+            raise CofinalError(
+                f"a panel has {judges} judges; setting seats is {self.seats[1]}, set it to "
+                f"{judges} or more"
+            )
+        self.known_KJ[:, :judges] = columns_NKS[..., 1:].isfinite().any(0)
+        filled_NKS = columns_NKS.where(columns_NKS.isfinite(), columns_NKS[..., :1])
+        super().prepare(clips, filled_NKS.movedim(-1, 0).flatten(0, 1).numpy())
+
+    def by_target(self, scores_BS: Tensor) -> Tensor:
+        """Each target's score and the marks behind it: (B, K, 1 + J) from (B, K + K J)."""
+        targets = self.seats[0]
+        score_BK, marks_BS = scores_BS[:, :targets], scores_BS[:, targets:]
+        return torch.cat([score_BK.unsqueeze(-1), marks_BS.unflatten(-1, (targets, -1))], -1)
+
+    def log_judges(self, hidden_BD: Tensor) -> Tensor:
+        """Logarithm of the probability that each judge's mark is in each bin: (B, K, J, L)."""
+        logits_BKJL = self.to_judges(hidden_BD).unflatten(-1, (*self.seats, len(self.bins_L)))
+        return logits_BKJL.log_softmax(-1)
+
+    def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
+        """Assesses a batch; the judges' marks (B, K, J), as unit scores, are in `extras`."""
+        hidden_BD = self.summary(self.fixed_stage(clips_BTC), mask_BT)
+        marks_BKJ = self.log_judges(hidden_BD).exp() @ self.bins_L
+        final_BK = self.log_distribution(hidden_BD).exp() @ self.bins_L
+        panel_BK = panel_score(marks_BKJ, self.known_KJ)
+        return ModelOutput(
+            unit_score_BK=torch.where(self.known_KJ.any(-1), panel_BK, final_BK),
+            extras={"unit_marks_BKJ": marks_BKJ},
+        )
+
+    def training_loss(
+        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
+    ) -> dict[str, Tensor]:
+        """Divergence from the Gaussians around the judges' marks; NaN for a mark not known."""
+        if scores_BK.shape[-1] == self.seats[0]:
+            return super().training_loss(staged_BTC, mask_BT, scores_BK)
+        columns_BKS = self.by_target(scores_BK)
+        score_BK, marks_BKJ = columns_BKS[..., 0], columns_BKS[..., 1:]
+        known_BKJ = marks_BKJ.isfinite()
+        # Any number will do where a mark is not known: the loss leaves it out.
+        filled_BKJ = marks_BKJ.where(known_BKJ, score_BK.unsqueeze(-1))
+        target_JBKL = self.target_distribution(filled_BKJ.movedim(-1, 0))
+        hidden_BD = self.summary(staged_BTC, mask_BT)
+        log_BKJL = self.log_judges(hidden_BD)[..., : marks_BKJ.shape[-1], :]
+        judges_BKJ = divergences(log_BKJL, target_JBKL.movedim(0, 2))
+        final_BK = divergences(self.log_distribution(hidden_BD), self.target_distribution(score_BK))
+        return {"divergence": judges_divergence(final_BK, judges_BKJ, known_BKJ)}
