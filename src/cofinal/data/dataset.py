@@ -216,7 +216,9 @@ def load_dataset(source: DataSource) -> Dataset:
     columns = sorted({name for label in labels for name in label.groups})
     ids = tuple(label.id for label in labels)
     judges = judge_file(source)
-    judged = judge_marks(judges, [label.id for label in table.labels]) if judges else None
+    # A data set's own sheets may tell of more performances than are labelled here.
+    known = [label.id for label in table.labels] if source.judges else None
+    judged = judge_marks(judges, known) if judges else None
     return Dataset(
         name=Path(source.dataset).stem,
         targets=targets,
