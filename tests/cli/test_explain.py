@@ -58,13 +58,26 @@ def test_people_are_told_moments_with_times_and_neighbours_of_each_grade(
 ) -> None:
     text = told(capsys, str(models["cofinal"]), *files)
     first, second = text.split("\n\n")
-    assert re.match(r"p003 \(\d+ clips\)\n  difficulty: \d+\.\d\d points, grade \d of 4\n", first)
+    assert "  the model was trained on this very performance (p003), so its score" in first
+    assert "trained on" not in second
+    assert re.match(
+        r"p003 \(\d+ clips\)\n.*\n  difficulty: \d+\.\d\d points, grade \d of 4\n", first
+    )
     assert len(re.findall(r"^    \d:\d\d to \d:\d\d: [+-]\d\.\d\d points$", first, re.M)) == 6
     assert len(re.findall(r"most alike in grade [1-4]: p0\d\d \(\d+\.\d\d, similarity", first)) == 8
     assert "p003 (" in first.split("\n", 1)[1] and "similarity 1.00" in first
     assert second.startswith("p031 (")
     plain = told(capsys, str(models["ridge"]), files[0])
     assert len(re.findall(r"^    most alike: p003 \(", plain, re.M)) == 2
+
+
+def test_times_of_some_elements_only_are_refused(
+    models: dict[str, Path], files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = tmp_path / "half.csv"
+    sheet.write_text("id,element,start,end\np003,roll,1,3\np003,kip,,\n")
+    assert main(["explain", str(models["cofinal"]), files[0], "--sheet", str(sheet)]) == 1
+    assert "times of 1 of the 2 elements of 'p003'; give start" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("method", ["occlusion", "attention", "gradients"])

@@ -211,7 +211,9 @@ def test_given_times_become_the_clips_whose_middles_they_hold() -> None:
     assert place(2, 5) == (2, 5)
     assert place(2.6, 4.4) == (3, 4)
     assert place(2.6, 2.8) == (2, 3)  # holds no middle: the nearest clip
-    assert place(9.8, 30) == (9, 10)
+    assert place(9.8, 14) == (9, 10)
+    with pytest.raises(CofinalError, match="'e' ends at 30 seconds, but the 10 clips of"):
+        place(9.8, 30)
     with pytest.raises(CofinalError, match="'e' starts at 10 seconds, but the 10 clips of"):
         place(10, 11)
 

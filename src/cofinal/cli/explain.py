@@ -90,6 +90,11 @@ def describe(entry: Explanation) -> str:
         )
     if entry.elements:
         lines.append(f"  {told_places(entry.elements)}")
+    if entry.trained_on:
+        lines.append(
+            f"  the model was trained on this very performance ({entry.trained_on.id}), "
+            "so its score says nothing about new ones"
+        )
     for told in entry.targets:
         grade = "" if told.grade is None else f", grade {told.grade} of {told.grades}"
         lines.append(f"  {told.target}: {told.score:.2f} points{grade}")

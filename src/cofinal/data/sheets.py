@@ -155,10 +155,11 @@ def _skated(value: Any, where: str) -> Element:
 
 def _performed(value: Any, where: str) -> Element:
     """An element of the sheets of generated routines."""
-    faults = tuple(_fault(one, where) for one in member(value, "faults", (list,), where))
-    family = value.get("family")
+    name, family = _name(value, "element", where), value.get("family")
+    told = member(value, "faults", (list,), where) if "faults" in value else ()
+    faults = tuple(_fault(one, where) for one in told)
     return Element(
-        _name(value, "element", where),
+        name,
         None if family is None else _name(value, "family", where),
         _number(value, "base_value", where),
         0.0 - sum(fault.deduction for fault in faults),

@@ -26,6 +26,9 @@ from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import pad_clips
 from cofinal.records import ClipFeatures
 
+# An element may end so long after the last clip: what does not fill a clip has no features.
+SLACK_SECONDS = 5.0
+
 
 @dataclass(frozen=True)
 class PlacedElement:
@@ -117,8 +120,13 @@ def place_elements(
             "add them, or rename the file to the id in the sheet"
         )
     elements = sheets[features.id]
-    timed = all(element.start_seconds is not None for element in elements)
-    if timed and features.recipe.seconds_per_clip is not None:
+    known = sum(element.start_seconds is not None for element in elements)
+    if 0 < known < len(elements):
+        raise CofinalError(
+            f"the sheet has times of {known} of the {len(elements)} elements of {features.id!r}; "
+            "give start and end of all, or of none"
+        )
+    if known and features.recipe.seconds_per_clip is not None:
         return elements, [given_place(features, element) for element in elements]
     if aligner is None:
         raise CofinalError(
@@ -178,7 +186,7 @@ def given_place(features: ClipFeatures, element: Element) -> Placement:
     """The clips whose middle lies in an element's time, at least the nearest one.
 
     Raises:
-        CofinalError: the element starts after the last clip.
+        CofinalError: the element starts after the last clip, or ends long after it.
     """
     start, end = element.start_seconds, element.end_seconds
     T, step = len(features.values), features.recipe.seconds_per_clip
@@ -187,6 +195,11 @@ def given_place(features: ClipFeatures, element: Element) -> Placement:
     if start >= first + T * step:
         raise CofinalError(
             f"{element.name!r} starts at {start:g} seconds, but the {T} clips of {features.id!r} "
+            f"end at {first + T * step:g}; correct the sheet"
+        )
+    if end > first + T * step + SLACK_SECONDS:
+        raise CofinalError(
+            f"{element.name!r} ends at {end:g} seconds, but the {T} clips of {features.id!r} "
             f"end at {first + T * step:g}; correct the sheet"
         )
     middle_T = first + (np.arange(T) + 0.5) * step

@@ -22,6 +22,8 @@ from cofinal.records import ClipFeatures, Prediction
 Method = Literal["occlusion", "attention", "gradients"]
 # From this percentile of strangeness on, people are warned.
 STRANGE = 95
+# Of this similarity on, two performances are the same film: vectors are kept with 16 bits.
+SAME = 0.99
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,12 @@ class Explanation:
     def strange(self) -> bool:
         """Whether people should be warned that it is unlike the training data."""
         return self.strangeness is not None and self.strangeness >= STRANGE
+
+    @property
+    def trained_on(self) -> Neighbour | None:
+        """The training performance that this one is, or equals; None if there is none."""
+        alike = [n for told in self.targets for grade in told.neighbours for n in grade]
+        return next((n for n in alike if n.similarity >= SAME), None)
 
 
 def explain(

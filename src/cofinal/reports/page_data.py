@@ -19,8 +19,6 @@ from cofinal.reports.model_facts import ModelFacts
 from cofinal.version import __version__
 
 KIND = "cofinal report"
-# Of this similarity on, two performances are the same film: vectors are kept with 16 bits.
-SAME = 0.99
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +62,7 @@ class Performance:
     @property
     def trained_on(self) -> Neighbour | None:
         """The training performance that this one is, or equals; None if there is none."""
-        alike = [n for told in self.explanation.targets for grade in told.neighbours for n in grade]
-        return next((n for n in alike if n.similarity >= SAME), None)
+        return self.explanation.trained_on
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values, for JSON; pictures are left out."""
