@@ -22,6 +22,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from cofinal.errors import CofinalError
+from cofinal.extras import import_extra
 
 # What `cofinal score` promises unless told otherwise.
 CONFIDENCE = 0.9
@@ -52,13 +53,7 @@ def check_possible(performances: int, confidence: float) -> None:
             f"{performances} calibration performances are too few for confidence {confidence:g}, "
             f"which needs {least}; calibrate on more, or ask for a lower confidence"
         )
-    try:
-        import mapie.regression  # noqa: F401
-    except ImportError as error:
-        raise CofinalError(
-            "prediction intervals need MAPIE, which is not installed; "
-            "run: pip install 'cofinal[intervals]'"
-        ) from error
+    import_extra("mapie.regression", "prediction intervals need MAPIE", "intervals")
 
 
 class _Identity(RegressorMixin, BaseEstimator):

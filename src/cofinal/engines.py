@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cofinal.errors import CofinalError
+from cofinal.extras import import_extra
 
 ENGINES = ("local", "ray")
 # Ray's back end gives its results only all together, so work goes to it in portions of this many
@@ -61,15 +62,9 @@ def _engine(engine: str) -> Iterator[None]:
     if engine == "local":
         yield
         return
-    try:
-        from ray.util.joblib import register_ray
-    except ImportError as error:
-        raise CofinalError(
-            "engine 'ray' needs Ray, which is not installed; run: pip install 'cofinal[cluster]'"
-        ) from error
     from joblib import parallel_config
 
-    register_ray()
+    import_extra("ray.util.joblib", "engine 'ray' needs Ray", "cluster").register_ray()
     with parallel_config(backend="ray"):
         try:
             yield

@@ -13,13 +13,13 @@ from cofinal.evaluation.explanations.detector import detector_scores, unlike_the
 from cofinal.evaluation.explanations.elements import (
     equal_parts,
     goes_with,
-    stretch_sums,
     timed_stretches,
 )
 from cofinal.evaluation.explanations.faults import ClipMarks, find_faults, mark_clips
 from cofinal.evaluation.explanations.ranking import against_shifts, average_precision, shifts
 from cofinal.evaluation.explanations.removal import removal
 from cofinal.evaluation.metrics import srcc
+from cofinal.explain.elements import stretch_sums
 from cofinal.records import FeatureRecipe
 
 RECIPE = FeatureRecipe(clip_frames=25, fps=25.0)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import math
+import sys
 from fractions import Fraction
 from typing import Any
 
@@ -222,14 +222,7 @@ def test_nothing_to_score_gives_nothing() -> None:
 
 
 def test_without_mapie_a_sentence_tells_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = builtins.__import__
-
-    def without(name: str, *rest: Any, **more: Any) -> Any:
-        if name.startswith("mapie"):
-            raise ImportError(name)
-        return original(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "mapie.regression", None)
     with pytest.raises(CofinalError, match=r"run: pip install 'cofinal\[intervals\]'"):
         calibrate(*simulated(np.random.default_rng(0), 20)).intervals(np.zeros((1, 2)), 0.9)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 import json
+import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -74,14 +73,7 @@ def test_figures_without_matplotlib_get_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    original = builtins.__import__
-
-    def absent(name: str, *rest: Any) -> Any:
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return original(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", absent)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     flags = f"benchmark --dataset {generated_source.dataset} --folds 3 --out {run_folder} --figures"
     assert main([*flags.split(), "--methods", "ridge", "--protocols", "kfold"]) == 1
     assert "pip install 'cofinal[report]'" in capsys.readouterr().err

@@ -83,6 +83,8 @@ def _record(rank: int, suspect: Suspect, label: Label) -> dict[str, object]:
 
 def table(suspects: Sequence[Suspect], labels: dict[str, Label]) -> str:
     """The ranking as a plain table: scores as given, as predicted in brackets, as corrected."""
+    from cofinal.evaluation.result import aligned
+
     targets = list(suspects[0].given)
     head = ["", "id", "line", *(f"{t} (predicted)" for t in targets), "surprise", "likeliest slip"]
     rows = [head]
@@ -96,8 +98,4 @@ def table(suspects: Sequence[Suspect], labels: dict[str, Label]) -> str:
             slip = f"{suspect.slip}: {values}"
         place = f"{label.file}:{label.line}"
         rows.append([str(rank), suspect.id, place, *scores, f"{suspect.surprise:.2f}", slip])
-    widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
-    return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    return aligned(rows)

@@ -10,8 +10,6 @@ Letters: N performances, T clips, C channels, K targets.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +18,7 @@ import numpy as np
 
 from cofinal.data.features import RECIPE_FILE, write_values
 from cofinal.records import FeatureRecipe
-from cofinal.storage import write_json, write_text
+from cofinal.storage import csv_text, write_json, write_text
 
 TARGETS = ("difficulty", "execution")
 RECIPE = FeatureRecipe(backbone="generated", clip_frames=32, stride_frames=32, fps=25.0)
@@ -106,14 +104,10 @@ def write_dataset(folder: str | Path, generated: Generated) -> Path:
     folder = Path(folder)
     ids = [f"p{i:03d}" for i in range(len(generated.clips))]
     first_test = round(len(ids) * (1 - TEST_SHARE))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["id", *TARGETS, "split", "event"])
-    for i, identifier in enumerate(ids):
-        split = "train" if i < first_test else "test"
-        writer.writerow([identifier, *generated.scores[i], split, generated.events[i]])
+    splits = ["train" if i < first_test else "test" for i in range(len(ids))]
+    columns = zip(ids, *generated.scores.T, splits, generated.events, strict=True)
     write_features(folder / "features", ids, generated.clips)
-    write_text(folder / "labels.csv", text.getvalue())
+    write_text(folder / "labels.csv", csv_text(["id", *TARGETS, "split", "event"], columns))
     return folder / "labels.csv"
 
 

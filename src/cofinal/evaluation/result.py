@@ -5,8 +5,6 @@ Letters: R repeats, N performances, K targets.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,7 +24,7 @@ from cofinal.evaluation.metrics import (
     within_group_interval,
     within_group_srcc,
 )
-from cofinal.storage import write_json, write_text
+from cofinal.storage import csv_text, write_json, write_text
 
 
 @dataclass(frozen=True)
@@ -113,10 +111,8 @@ class EvaluationResult:
 
     def predictions_csv(self, dataset: Dataset) -> str:
         """One line per performance and repeat: id, groups, score given and predicted per target."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
         names = [f"{t} {what}" for t in dataset.targets for what in ("given", "predicted")]
-        writer.writerow(["id", "repeat", "category", *dataset.groups, *names])
+        rows = []
         for repeat, predicted in enumerate(self.predictions):
             for i, identifier in enumerate(dataset.ids):
                 if np.isnan(predicted[i]).any():
@@ -124,8 +120,8 @@ class EvaluationResult:
                 pairs = zip(dataset.scores[i], predicted[i], strict=True)
                 scores = [f"{value:.4f}" for pair in pairs for value in pair]
                 groups = [values[i] for values in dataset.groups.values()]
-                writer.writerow([identifier, repeat, dataset.categories[i] or "", *groups, *scores])
-        return out.getvalue()
+                rows.append([identifier, repeat, dataset.categories[i] or "", *groups, *scores])
+        return csv_text(["id", "repeat", "category", *dataset.groups, *names], rows)
 
     def save(self, folder: str | Path, dataset: Dataset) -> None:
         """Writes `result.json`, `table.txt` and `predictions.csv` into a folder."""

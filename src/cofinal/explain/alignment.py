@@ -192,11 +192,17 @@ def check_count(clips: int, elements: int) -> None:
 def equal_parts(features: ClipFeatures, count: int) -> list[Placement]:
     """The simplest placement: elements share the clips in equal parts; the baseline to beat."""
     check_count(len(features.values), count)
-    borders = np.linspace(0, len(features.values), count + 1).round().astype(int).tolist()
+    borders = equal_borders(len(features.values), count)
     return [
         Placement(a, b - a, border_seconds(features, a), border_seconds(features, b))
         for a, b in pairwise(borders)
     ]
+
+
+def equal_borders(clips: int, count: int) -> list[int]:
+    """Clips at which equal parts begin and end, counted from 0: one more than there are parts."""
+    borders: list[int] = np.linspace(0, clips, count + 1).round().astype(int).tolist()
+    return borders
 
 
 def border_seconds(features: ClipFeatures, border: int) -> float | None:

@@ -26,6 +26,8 @@ from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import pad_clips
 from cofinal.records import ClipFeatures
 
+# A stretch of clips: the first one, counted from 0, and how many.
+Stretch = tuple[int, int]
 # An element may end so long after the last clip: what does not fill a clip has no features.
 SLACK_SECONDS = 5.0
 
@@ -154,12 +156,12 @@ def leave_out(
                 f"{element.name!r} takes all {T} clips of {features.id!r}, so leaving it out "
                 "leaves nothing to compare with; correct the sheet, or use --method gradients"
             )
-    return stretch_points(model, features.values, [(p.first_clip, p.clips) for p in places])
+    return stretch_points(model, features.values, stretches_of(places))
 
 
 @torch.no_grad()
 def stretch_points(
-    model: Ensemble, clips_TC: np.ndarray, stretches: Sequence[tuple[int, int]]
+    model: Ensemble, clips_TC: np.ndarray, stretches: Sequence[Stretch]
 ) -> np.ndarray:
     """Points (K, E) that stretches are worth: the score less the score without the stretch.
 
@@ -178,8 +180,17 @@ def stretch_points(
 
 def sum_evidence(evidence: Evidence, places: Sequence[Placement]) -> np.ndarray:
     """Evidence (K, E) of each place, its clips' values added up."""
-    own = [slice(place.first_clip, place.first_clip + place.clips) for place in places]
-    return np.stack([evidence.values_KT[:, clips].sum(1) for clips in own], axis=1)
+    return stretch_sums(evidence.values_KT, stretches_of(places))
+
+
+def stretch_sums(evidence_XT: np.ndarray, stretches: Sequence[Stretch]) -> np.ndarray:
+    """Evidence (X, E) of each stretch, its clips added up."""
+    return np.stack([evidence_XT[:, a : a + n].sum(1) for a, n in stretches], axis=1)
+
+
+def stretches_of(places: Sequence[Placement]) -> list[Stretch]:
+    """The clips of each place."""
+    return [(place.first_clip, place.clips) for place in places]
 
 
 def given_place(features: ClipFeatures, element: Element) -> Placement:

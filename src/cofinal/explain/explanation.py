@@ -7,15 +7,10 @@ from typing import Literal
 
 from cofinal.errors import CofinalError
 from cofinal.explain.elements import ElementSource, PlacedElement, stretch_points
-from cofinal.explain.evidence import (
-    WIDTH,
-    Evidence,
-    attention,
-    integrated_gradients,
-    occlusion,
-)
+from cofinal.explain.evidence import WIDTH, Evidence
 from cofinal.explain.moments import Moment, strongest
 from cofinal.explain.neighbours import Neighbour, NeighbourIndex
+from cofinal.explain.ways import Way
 from cofinal.models.ensemble import Ensemble
 from cofinal.records import ClipFeatures, Prediction
 
@@ -129,11 +124,7 @@ def find_evidence(
     Raises:
         CofinalError: evidence that the model or the performance cannot give.
     """
-    if method == "occlusion":
-        return occlusion(model, features, width)
-    if method == "gradients":
-        return integrated_gradients(model, features)
-    found = attention(model, features)
+    found = Way(method, method, width).explain(model, features)
     if found is None:
         raise CofinalError("this model's method has no attention; use --method occlusion")
     return found

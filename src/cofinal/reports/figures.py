@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from cofinal.errors import CofinalError
 from cofinal.evaluation.benchmark import MethodResult, ProtocolResult
 from cofinal.evaluation.judges import HumanRow
+from cofinal.extras import import_extra
 from cofinal.reports.benchmark import title
 from cofinal.storage import atomic_path
 
@@ -56,13 +56,8 @@ def draw_figures(
 @contextmanager
 def figure(path: Path, inches: tuple[float, float]) -> Iterator[Any]:
     """A matplotlib figure that is written when the block ends; no window, no global state."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise CofinalError(
-            "figures need matplotlib, which is not installed; run: pip install 'cofinal[report]'"
-        ) from error
-    made = Figure(figsize=inches, layout="constrained")
+    pictures = import_extra("matplotlib.figure", "figures need matplotlib", "report")
+    made = pictures.Figure(figsize=inches, layout="constrained")
     yield made
     with atomic_path(path) as temporary:
         made.savefig(temporary, dpi=150, format="png")

@@ -11,9 +11,7 @@ hash of both.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -27,7 +25,7 @@ from cofinal.data.routines.routine import PerformedElement, Routine
 from cofinal.data.routines.rules import ELEMENTS
 from cofinal.errors import CofinalError
 from cofinal.progress import track
-from cofinal.storage import write_json, write_text
+from cofinal.storage import csv_text, write_json, write_text
 
 TARGETS = ("difficulty", "execution", "total")
 # Raised when the same routine would look different, so that older films are made anew.
@@ -70,8 +68,8 @@ def write_routines(
             done += one
             advance(done)
     write_json(folder / "sheets.json", {r.id: routine_sheet(r) for r in routines})
-    write_text(folder / "judges.csv", _csv_text(("id", "judge", "target", "mark"), marks(routines)))
-    write_text(folder / "labels.csv", _csv_text(_COLUMNS, map(_label, routines)))
+    write_text(folder / "judges.csv", csv_text(("id", "judge", "target", "mark"), marks(routines)))
+    write_text(folder / "labels.csv", csv_text(_COLUMNS, map(_label, routines)))
     return folder / "labels.csv"
 
 
@@ -178,11 +176,3 @@ _COLUMNS = ("id", *TARGETS, "split", "event", "athlete")
 def _label(routine: Routine) -> tuple[str | float, ...]:
     scores = (routine.difficulty, routine.execution, routine.total)
     return (routine.id, *scores, routine.split, routine.event.name, routine.athlete.name)
-
-
-def _csv_text(header: Sequence[str], rows: Iterable[Sequence[str | float]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -18,18 +18,16 @@ import numpy as np
 from scipy.stats import rankdata
 
 from cofinal.data.sheets import Element
-from cofinal.evaluation.explanations.ranking import DRAWS
+from cofinal.evaluation.explanations.ranking import DRAWS, p_value
 from cofinal.evaluation.metrics import FEWEST_ITEMS, error_interval
+from cofinal.explain.alignment import equal_borders
+from cofinal.explain.elements import Stretch
 from cofinal.records import FeatureRecipe
-
-# A stretch of clips: the first one, counted from 0, and how many.
-Stretch = tuple[int, int]
 
 
 def equal_parts(elements: int, clips: int) -> list[Stretch]:
     """Stretches that cut a performance into equal parts, one an element."""
-    ends = np.round(np.linspace(0, clips, elements + 1)).astype(int)
-    return [(int(a), max(int(b - a), 1)) for a, b in pairwise(ends)]
+    return [(a, max(b - a, 1)) for a, b in pairwise(equal_borders(clips, elements))]
 
 
 def timed_stretches(
@@ -47,11 +45,6 @@ def timed_stretches(
         first = min(first, clips - 1)
         found.append((first, max(min(last, clips) - first, 1)))
     return found
-
-
-def stretch_sums(evidence_XT: np.ndarray, stretches: Sequence[Stretch]) -> np.ndarray:
-    """Evidence (X, E) of each stretch, its clips added up."""
-    return np.stack([evidence_XT[:, a : a + n].sum(1) for a, n in stretches], axis=1)
 
 
 @dataclass(frozen=True)
@@ -101,7 +94,7 @@ def goes_with(
 
 def two_sided(value: float, drawn_D: np.ndarray) -> float:
     """Share of draws, the value itself among them, that are at least as far from zero."""
-    return float((1 + (np.abs(drawn_D) >= abs(value) - 1e-12).sum()) / (1 + len(drawn_D)))
+    return p_value(abs(value), np.abs(drawn_D))
 
 
 def _drawn(

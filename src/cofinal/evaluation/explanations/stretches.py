@@ -16,9 +16,8 @@ import numpy as np
 
 from cofinal.data.dataset import Dataset
 from cofinal.evaluation.cells import Job
-from cofinal.evaluation.explanations.elements import Stretch
 from cofinal.evaluation.explanations.models import fold_model, kept_at
-from cofinal.explain.elements import stretch_points
+from cofinal.explain.elements import Stretch, stretch_points
 from cofinal.storage import read_json, write_json
 
 

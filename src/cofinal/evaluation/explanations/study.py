@@ -19,11 +19,12 @@ from cofinal.data.sheets import Element
 from cofinal.evaluation.cells import Job
 from cofinal.evaluation.explanations.agreement import Agreement, agreement, between_seeds
 from cofinal.evaluation.explanations.cells import FoldEvidence, finished
-from cofinal.evaluation.explanations.elements import Going, goes_with, stretch_sums
+from cofinal.evaluation.explanations.elements import Going, goes_with
 from cofinal.evaluation.explanations.faults import FaultFinding, find_faults
 from cofinal.evaluation.explanations.removal import Removal, removal
 from cofinal.evaluation.explanations.stretches import left_out
 from cofinal.evaluation.explanations.truth import Truth
+from cofinal.explain.elements import stretch_sums
 from cofinal.explain.ways import read_way
 from cofinal.progress import track
 

@@ -17,9 +17,10 @@ from cofinal.data.dataset import Dataset
 from cofinal.data.sheets import Element, read_sheets
 from cofinal.errors import CofinalError
 from cofinal.evaluation.explanations.detector import detector_scores, unlike_the_mean
-from cofinal.evaluation.explanations.elements import Stretch, equal_parts, timed_stretches
+from cofinal.evaluation.explanations.elements import equal_parts, timed_stretches
 from cofinal.evaluation.explanations.faults import ClipMarks, FaultFinding, find_faults, mark_clips
 from cofinal.explain.alignmentfit import fit_aligner
+from cofinal.explain.elements import Stretch, stretches_of
 from cofinal.records import ClipFeatures
 
 SHEETS = "sheets.json"
@@ -114,7 +115,7 @@ def _placements(
         aligner = fit_aligner([dataset.clips[i] for i in rest], [sheets[i] for i in rest])
         for i in inside & set(sheets):
             placed = aligner.place(ClipFeatures(dataset.clips[i]), sheets[i])
-            found[ALIGNED][i] = [(one.first_clip, one.clips) for one in placed]
+            found[ALIGNED][i] = stretches_of(placed)
     return {name: places for name, places in found.items() if places}
 
 
