@@ -23,19 +23,19 @@ from typing import Any
 import numpy as np
 import tyro
 
+from cofinal.benchmark.tables import library_versions
 from cofinal.config import DataSource, Preset, ProtocolSettings, RidgeSettings, TrainingSettings
 from cofinal.data.dataset import Dataset, load_dataset
 from cofinal.data.features import read_features
 from cofinal.data.sheets import Element, read_sheets
+from cofinal.evaluation.folds import make_folds
 from cofinal.evaluation.metrics import bootstrap_index, percentile_interval
-from cofinal.evaluation.protocols import make_folds
-from cofinal.explain.alignment import Aligner, Placement, border_seconds, class_name, equal_parts
-from cofinal.explain.alignmentfit import Weights, fit_aligner, maximisation
+from cofinal.explain.aligner import Aligner, Placement, border_seconds, class_name, equal_parts
+from cofinal.explain.aligner_fit import Weights, fit_aligner, maximisation
 from cofinal.explain.evidence import occlusion
+from cofinal.files.atomic import read_json, write_json, write_text
 from cofinal.models.ensemble import Ensemble
 from cofinal.records import ClipFeatures
-from cofinal.reports.benchmark import library_versions
-from cofinal.storage import read_json, write_json, write_text
 from cofinal.training.loop import train
 
 HERE = Path(__file__).parent

@@ -29,7 +29,7 @@ from cofinal.extraction.backbones.video_swin import SWIN_SIZES, SwinBlock, Video
 from cofinal.extraction.backbones.window_attention import relative_position_index
 from cofinal.extraction.recipe import ExtractionRecipe
 from cofinal.extraction.transforms import frame_pixels, normalise
-from cofinal.storage import write_json, write_text
+from cofinal.files.atomic import write_json, write_text
 from cofinal.version import __version__
 
 CLIP_FRAMES, INPUT_PX, SEED = 32, 224, 0

@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from cofinal import DataSource, load_dataset, load_preset
+from cofinal.audit.explanations.detector import detector_scores
+from cofinal.audit.explanations.faults import ClipMarks, find_faults, mark_clips
+from cofinal.audit.explanations.ranking import Found
 from cofinal.config import Preset, method_preset
 from cofinal.data.dataset import Dataset
 from cofinal.data.features import read_recipe
 from cofinal.data.labels import read_csv_labels
 from cofinal.data.sheets import read_sheets
-from cofinal.evaluation.explanations.detector import detector_scores
-from cofinal.evaluation.explanations.faults import ClipMarks, find_faults, mark_clips
-from cofinal.evaluation.explanations.ranking import Found
 from cofinal.explain.ways import read_way
 from cofinal.records import ClipFeatures
 from cofinal.training.loop import train

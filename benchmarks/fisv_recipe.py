@@ -26,7 +26,7 @@ from cofinal.config import (
 )
 from cofinal.data.dataset import load_dataset
 from cofinal.evaluation.evaluate import evaluate
-from cofinal.storage import write_text
+from cofinal.files.atomic import write_text
 
 HERE = Path(__file__).parent
 PROTOCOLS = {

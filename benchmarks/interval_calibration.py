@@ -18,13 +18,13 @@ import numpy as np
 import tyro
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
+from cofinal.benchmark.tables import library_versions
 from cofinal.config import CalibrationSettings, DataSource, Preset, RidgeSettings
 from cofinal.data.dataset import Dataset, load_dataset
-from cofinal.evaluation.calibrating import plan_calibration, run_calibration
-from cofinal.evaluation.intervals import coverage
+from cofinal.evaluation.calibration import plan_calibration, run_calibration
+from cofinal.evaluation.coverage import coverage
+from cofinal.files.atomic import write_json
 from cofinal.models.inference import predict_scores
-from cofinal.reports.benchmark import library_versions
-from cofinal.storage import write_json
 from cofinal.training.loop import train
 
 HERE = Path(__file__).parent

@@ -20,12 +20,12 @@ import numpy as np
 import tyro
 from sklearn.metrics import average_precision_score
 
+from cofinal.audit.labels.slips import KINDS, possible_slips, usual_decimals
+from cofinal.audit.labels.suspects import Suspect, audit_labels
 from cofinal.config import DataSource, Preset, RidgeSettings
 from cofinal.data.cards import load_card
 from cofinal.data.dataset import Dataset, load_dataset
-from cofinal.evaluation.audit import Suspect, audit_labels
-from cofinal.evaluation.slips import KINDS, possible_slips, usual_decimals
-from cofinal.storage import read_json, write_text
+from cofinal.files.atomic import read_json, write_text
 
 HERE = Path(__file__).parent
 RIDGE = Preset("ridge", RidgeSettings())

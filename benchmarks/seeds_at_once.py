@@ -18,10 +18,10 @@ from typing import Any
 import torch
 import tyro
 
+from cofinal.benchmark.tables import library_versions
 from cofinal.config import DataSource, Preset, TrainingSettings, load_preset, method_preset
 from cofinal.data.dataset import Dataset, load_dataset
-from cofinal.reports.benchmark import library_versions
-from cofinal.storage import write_json
+from cofinal.files.atomic import write_json
 from cofinal.training import loop
 
 HERE = Path(__file__).parent

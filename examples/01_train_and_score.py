@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from cofinal import DataSource, Scorer, load_preset, override, train_model
-from cofinal.data.synthetic import generate, write_dataset
+from cofinal.generated.synthetic import generate, write_dataset
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import tempfile
 
 from cofinal import DataSource, Preset, ProtocolSettings, evaluate, load_dataset, load_preset
 from cofinal.config import RidgeSettings
-from cofinal.data.synthetic import generate, write_dataset
+from cofinal.generated.synthetic import generate, write_dataset
 
 
 def main() -> None:

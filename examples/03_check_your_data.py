@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from cofinal import DataSource, check_dataset
-from cofinal.data.synthetic import generate, write_dataset
+from cofinal.generated.synthetic import generate, write_dataset
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import torch
 
 from cofinal import load_preset, override
-from cofinal.data.synthetic import TARGETS, generate
+from cofinal.generated.synthetic import TARGETS, generate
 from cofinal.models import build_model
 from cofinal.models.interface import Task, pad_clips
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from cofinal.data.cards import load_card
 from cofinal.data.labels import read_card_labels
-from cofinal.data.synthetic import features_for_scores
+from cofinal.generated.synthetic import features_for_scores
 from shared_files import data_folder
 
 

@@ -15,15 +15,18 @@ SOURCE = Path(cofinal.__file__).parent
 # Each layer may import itself and those before it.
 LAYERS = [
     {"version", "errors", "extras"},
-    {"statedicts", "storage", "records", "grades", "calibration", "progress", "engines"},
+    {"records", "grades", "progress", "engines", "files"},
     {"config"},
     {"layers"},
-    {"losses", "models"},
+    {"models"},
     {"data"},
-    {"training", "modelfiles", "checkpoints", "extraction"},
+    {"generated", "training", "extraction"},
     {"evaluation", "explain"},
+    {"modelfolder"},
+    {"benchmark"},
+    {"audit"},
     {"reports"},
-    {"fitting", "scorer"},
+    {"workflows", "scorer"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import cofinal
-from cofinal.data.synthetic import RECIPE, features_for_scores, write_features
+from cofinal.generated.synthetic import RECIPE, features_for_scores, write_features
 from shared_files import data_folder, fixture_folder
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cofinal.version import __version__
 
 if TYPE_CHECKING:
-    from cofinal.calibration import Calibration
-    from cofinal.checkpoints import import_checkpoint
+    from cofinal.benchmark.tuning import TuningResult, tune
     from cofinal.config import (
         CalibrationSettings,
         DataSource,
@@ -26,26 +25,27 @@ if TYPE_CHECKING:
     from cofinal.data.dataset import Dataset, load_dataset
     from cofinal.data.features import read_features
     from cofinal.errors import CofinalError
+    from cofinal.evaluation.coverage import calibrate, coverage
     from cofinal.evaluation.evaluate import evaluate
-    from cofinal.evaluation.intervals import calibrate, coverage
+    from cofinal.evaluation.intervals import Calibration
     from cofinal.evaluation.metrics import fisher_mean, mae, r_l2, srcc, within_group_srcc
     from cofinal.evaluation.result import EvaluationResult
-    from cofinal.evaluation.tuning import TuningResult, tune
     from cofinal.extraction.backbones.loading import load_backbone
     from cofinal.extraction.extractor import extract
     from cofinal.extraction.many import extract_many
     from cofinal.extraction.recipe import ExtractionRecipe
-    from cofinal.fitting import train_model
-    from cofinal.modelfiles import load_model, save_model
+    from cofinal.modelfolder.checkpoints import import_checkpoint
+    from cofinal.modelfolder.folder import load_model, save_model
     from cofinal.models import METHODS
     from cofinal.records import ClipFeatures, FeatureRecipe, Prediction, TargetPrediction
     from cofinal.scorer import Scorer
     from cofinal.training.loop import train
+    from cofinal.workflows import train_model
 
 # name -> module it lives in
 _PUBLIC = {
     "METHODS": "models",
-    "Calibration": "calibration",
+    "Calibration": "evaluation.intervals",
     "CalibrationSettings": "config",
     "ClipFeatures": "records",
     "CofinalError": "errors",
@@ -60,28 +60,28 @@ _PUBLIC = {
     "Scorer": "scorer",
     "TargetPrediction": "records",
     "TrainingSettings": "config",
-    "TuningResult": "evaluation.tuning",
-    "calibrate": "evaluation.intervals",
+    "TuningResult": "benchmark.tuning",
+    "calibrate": "evaluation.coverage",
     "check_dataset": "data.checks",
-    "coverage": "evaluation.intervals",
+    "coverage": "evaluation.coverage",
     "evaluate": "evaluation.evaluate",
     "extract": "extraction.extractor",
     "extract_many": "extraction.many",
     "fisher_mean": "evaluation.metrics",
-    "import_checkpoint": "checkpoints",
+    "import_checkpoint": "modelfolder.checkpoints",
     "load_backbone": "extraction.backbones.loading",
     "load_dataset": "data.dataset",
-    "load_model": "modelfiles",
+    "load_model": "modelfolder.folder",
     "load_preset": "config",
     "mae": "evaluation.metrics",
     "override": "config",
     "r_l2": "evaluation.metrics",
     "read_features": "data.features",
-    "save_model": "modelfiles",
+    "save_model": "modelfolder.folder",
     "srcc": "evaluation.metrics",
     "train": "training.loop",
-    "train_model": "fitting",
-    "tune": "evaluation.tuning",
+    "train_model": "workflows",
+    "tune": "benchmark.tuning",
     "within_group_srcc": "evaluation.metrics",
 }
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from cofinal.calibration import CONFIDENCE, check_possible
 from cofinal.data.features import read_features
 from cofinal.errors import CofinalError
-from cofinal.modelfiles import ModelInfo, load_model
+from cofinal.evaluation.intervals import CONFIDENCE, check_possible
+from cofinal.modelfolder.folder import ModelInfo, load_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.inference import assess_all, predicted_grades
 from cofinal.models.interface import ModelOutput

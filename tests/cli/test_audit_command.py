@@ -9,7 +9,7 @@ import pytest
 
 from cofinal.cli.audit import Audit
 from cofinal.cli.main import main
-from cofinal.data.synthetic import generate, write_dataset
+from cofinal.generated.synthetic import generate, write_dataset
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 
 import cofinal.config
 import cofinal.data.checks
-import cofinal.data.synthetic
+import cofinal.generated.synthetic
 from cofinal.cli.main import COMMANDS, main
 from cofinal.config import DataSource
 from cofinal.version import __version__

@@ -12,7 +12,7 @@ from test_cli import TINY, mistake, train
 
 from cofinal.cli.main import main
 from cofinal.config import DataSource
-from cofinal.explain.indexfile import NEIGHBOURS
+from cofinal.modelfolder.neighbours import NEIGHBOURS
 from cofinal.scorer import Scorer
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from cofinal.audit.explanations import plan
 from cofinal.cli.main import main
 from cofinal.config import DataSource, Preset, preset_text
 from cofinal.data.dataset import Dataset
-from cofinal.evaluation.explanations import plan
-from cofinal.storage import write_json, write_text
+from cofinal.files.atomic import write_json, write_text
 
 SECONDS = 1.28  # a clip of the generated data
 

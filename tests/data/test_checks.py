@@ -11,7 +11,7 @@ import pytest
 from cofinal.config import DataSource
 from cofinal.data.checks import check_dataset, content_similarity
 from cofinal.data.findings import Finding
-from cofinal.data.synthetic import generate, write_dataset
+from cofinal.generated.synthetic import generate, write_dataset
 from shared_files import data_folder
 
 HOSTILE_HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 1024), }\n"

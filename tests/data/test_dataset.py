@@ -9,8 +9,8 @@ import pytest
 
 from cofinal.config import DataSource
 from cofinal.data.dataset import Dataset, load_dataset
-from cofinal.data.synthetic import generate, write_dataset
 from cofinal.errors import CofinalError
+from cofinal.generated.synthetic import generate, write_dataset
 from published import write_rg
 from shared_files import data_folder
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from cofinal.data.routines import generate_routines
-from cofinal.data.routines.dataset import routine_sheet
 from cofinal.data.sheets import Element, read_sheets, skating_family
 from cofinal.errors import CofinalError
+from cofinal.generated import generate_routines
+from cofinal.generated.films import routine_sheet
 from shared_files import data_folder
 
 HEADER = "id,element,family,base_value,execution,start,end\n"

@@ -18,7 +18,7 @@ from cofinal.config import MeanSettings, Preset, ProtocolSettings, RidgeSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation.evaluate import evaluate
-from cofinal.evaluation.protocols import make_folds
+from cofinal.evaluation.folds import make_folds
 from cofinal.evaluation.result import EvaluationResult
 from cofinal.training.runs import Run
 from published import write_rg

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from cofinal.calibration import Calibration, check_possible, least_performances
 from cofinal.errors import CofinalError
-from cofinal.evaluation.intervals import calibrate, coverage
+from cofinal.evaluation.coverage import calibrate, coverage
+from cofinal.evaluation.intervals import Calibration, check_possible, least_performances
 
 CONFIDENCES = [0.5, 0.8, 0.9, 0.95]
 # Two-sided chance that a correct program fails one coverage test; seeds are fixed.

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from cofinal.data.dataset import Dataset
-from cofinal.data.synthetic import ELEMENTS, render
 from cofinal.errors import CofinalError
 from cofinal.explain import explanation
 from cofinal.explain.evidence import (
@@ -20,7 +19,8 @@ from cofinal.explain.evidence import (
     occlusion,
 )
 from cofinal.explain.moments import strongest
-from cofinal.modelfiles import ModelInfo
+from cofinal.generated.synthetic import ELEMENTS, render
+from cofinal.modelfolder.folder import ModelInfo
 from cofinal.models import METHODS
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import ModelOutput, Task

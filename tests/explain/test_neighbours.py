@@ -12,20 +12,20 @@ from safetensors.numpy import load_file, save_file
 
 from cofinal.config import DataSource, Preset, RidgeSettings
 from cofinal.data.dataset import Dataset
-from cofinal.data.synthetic import generate
 from cofinal.errors import CofinalError
-from cofinal.explain.indexfile import NEIGHBOURS, read_neighbours, write_neighbours
 from cofinal.explain.neighbours import (
     Embedding,
     NeighbourIndex,
     held_out_distances,
     summary_features,
 )
-from cofinal.fitting import train_model
+from cofinal.generated.synthetic import generate
 from cofinal.grades import grade_edges
-from cofinal.modelfiles import ModelInfo
+from cofinal.modelfolder.folder import ModelInfo
+from cofinal.modelfolder.neighbours import NEIGHBOURS, read_neighbours, write_neighbours
 from cofinal.models.interface import Task
 from cofinal.scorer import Scorer
+from cofinal.workflows import train_model
 
 CHANNELS = 8
 

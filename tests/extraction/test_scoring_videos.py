@@ -16,8 +16,8 @@ from cofinal.config import CoFInAlSettings, DataSource, Preset, TrainingSettings
 from cofinal.errors import CofinalError
 from cofinal.extraction.many import extract_many
 from cofinal.extraction.recipe import ExtractionRecipe
-from cofinal.fitting import train_model
 from cofinal.scorer import Scorer
+from cofinal.workflows import train_model
 
 VIDEOS, HELD_OUT = 24, 8
 

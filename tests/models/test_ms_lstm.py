@@ -10,7 +10,7 @@ import torch
 
 from cofinal.config import MsLstmSettings, Preset
 from cofinal.errors import CofinalError
-from cofinal.losses import row_separation
+from cofinal.layers.losses import row_separation
 from cofinal.models import build_model
 from cofinal.models.interface import Task, pad_clips
 from cofinal.models.ms_lstm import SCALES

@@ -13,7 +13,7 @@ from scipy.stats import norm
 from cofinal.config import MusdlSettings, Preset, TrainingSettings, UsdlSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
-from cofinal.modelfiles import ModelInfo, load_model, save_model
+from cofinal.modelfolder.folder import ModelInfo, load_model, save_model
 from cofinal.models import build_model
 from cofinal.models.inference import predict_scores
 from cofinal.models.interface import Task, pad_clips

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from cofinal.checkpoints import import_checkpoint, read_state
 from cofinal.config import GdltSettings, Preset, ReleasedSettings
 from cofinal.errors import CofinalError
-from cofinal.modelfiles import load_model
+from cofinal.modelfolder.checkpoints import import_checkpoint, read_state
+from cofinal.modelfolder.folder import load_model
 from cofinal.models import build_model
 from cofinal.models.interface import ModelOutput, Task, pad_clips
 from cofinal.models.released import ReleasedCoFInAl, preset_weights

@@ -9,7 +9,7 @@ from scipy.stats import entropy, norm
 
 from cofinal.config import Preset, UsdlSettings
 from cofinal.errors import CofinalError
-from cofinal.losses import distribution_divergence
+from cofinal.layers.losses import distribution_divergence
 from cofinal.models import build_model
 from cofinal.models.interface import AssessmentModel, Task, pad_clips
 from cofinal.models.usdl import score_distribution

@@ -11,8 +11,8 @@ import numpy as np
 
 from cofinal.cli.main import main
 from cofinal.config import DataSource
-from cofinal.data.routines.encoding import write_film
-from cofinal.data.routines.rendering import FilmSettings
+from cofinal.generated.encoding import write_film
+from cofinal.generated.rendering import FilmSettings
 
 TINY = [
     *("--model.width", "8", "--model.heads", "2", "--model.principal-components", "8"),

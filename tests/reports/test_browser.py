@@ -13,7 +13,7 @@ import pytest
 from material import CLIP_FRAMES, FPS, MARGIN_FRAMES, Material, make_material, report
 
 from cofinal.config import DataSource
-from cofinal.data.routines.encoding import encoder
+from cofinal.generated.encoding import encoder
 
 selenium = pytest.importorskip("selenium", reason="pages are tested with Selenium")
 from selenium import webdriver  # noqa: E402

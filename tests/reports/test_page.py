@@ -24,8 +24,8 @@ from scipy.stats import spearmanr
 from cofinal.cli.main import main
 from cofinal.cli.report import ReportCommand
 from cofinal.config import DataSource
-from cofinal.data.routines.encoding import import_av
-from cofinal.explain.indexfile import NEIGHBOURS
+from cofinal.generated.encoding import import_av
+from cofinal.modelfolder.neighbours import NEIGHBOURS
 from cofinal.records import TargetPrediction
 from cofinal.reports.drawing import evidence_bars, scale_over, spaced
 from cofinal.reports.model_facts import model_facts

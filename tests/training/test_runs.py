@@ -54,8 +54,8 @@ torch.save = save
 """
 KILLED_BEFORE_THE_MODEL_IS_WHOLE = """
 import os, signal
-import cofinal.modelfiles
-cofinal.modelfiles.write_json = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+import cofinal.modelfolder.folder
+cofinal.modelfolder.folder.write_json = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 """
 
 

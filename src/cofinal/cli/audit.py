@@ -12,8 +12,8 @@ from cofinal.errors import CofinalError
 from cofinal.progress import track
 
 if TYPE_CHECKING:
+    from cofinal.audit.labels.suspects import Suspect
     from cofinal.data.labels import Label
-    from cofinal.evaluation.audit import Suspect
 
 QUICK_METHOD = "ridge"
 EXPLANATION = (
@@ -50,8 +50,8 @@ class Audit(MethodCommand):
 
     def run(self) -> int:
         """Audits and prints the ranking."""
+        from cofinal.audit.labels.suspects import audit_labels
         from cofinal.data.dataset import load_dataset, read_labels
-        from cofinal.evaluation.audit import audit_labels
 
         if self.top < 1:
             raise CofinalError(f"setting top is {self.top}; expected 1 or more")
@@ -83,7 +83,7 @@ def _record(rank: int, suspect: Suspect, label: Label) -> dict[str, object]:
 
 def table(suspects: Sequence[Suspect], labels: dict[str, Label]) -> str:
     """The ranking as a plain table: scores as given, as predicted in brackets, as corrected."""
-    from cofinal.evaluation.result import aligned
+    from cofinal.files.tables import aligned
 
     targets = list(suspects[0].given)
     head = ["", "id", "line", *(f"{t} (predicted)" for t in targets), "surprise", "likeliest slip"]

@@ -68,11 +68,11 @@ class Benchmark:
         if self.explanations:
             return self.explain()
         refuse_unused(self.explaining)
+        from cofinal.benchmark import tables as report
+        from cofinal.benchmark.figures import draw_figures
+        from cofinal.benchmark.run import run_benchmark
         from cofinal.data.dataset import load_dataset
-        from cofinal.evaluation.benchmark import run_benchmark
         from cofinal.progress import track
-        from cofinal.reports import benchmark as report
-        from cofinal.reports.figures import draw_figures
         from cofinal.training.runs import data_fingerprint
 
         started = time.monotonic()
@@ -106,12 +106,12 @@ class Benchmark:
 
     def explain(self) -> int:
         """Judges explanations, and writes `explanations.json`, `.md` and `.png`."""
+        from cofinal.audit.explanations import tables as report
+        from cofinal.audit.explanations.plan import held_out_parts, plan_folds, run_folds
+        from cofinal.audit.explanations.study import study_methods
+        from cofinal.audit.explanations.truth import read_truth, sheet_file
         from cofinal.data.dataset import load_dataset
-        from cofinal.evaluation.explanations.plan import held_out_parts, plan_folds, run_folds
-        from cofinal.evaluation.explanations.study import study_methods
-        from cofinal.evaluation.explanations.truth import read_truth, sheet_file
         from cofinal.progress import track
-        from cofinal.reports import explanations as report
         from cofinal.training.runs import data_fingerprint
 
         started = time.monotonic()
@@ -161,8 +161,8 @@ class Benchmark:
 
     def human(self, dataset: Any) -> list[Any]:
         """What one judge achieves, where the judges' marks are at hand."""
+        from cofinal.benchmark.judges import human_rows
         from cofinal.data.judges import judge_file, judge_marks
-        from cofinal.evaluation.judges import human_rows
 
         path = judge_file(self.source)
         if path is None:
@@ -179,7 +179,7 @@ class Benchmark:
 
     def entries(self) -> list[Any]:
         """The methods that are meant, with their presets."""
-        from cofinal.evaluation.plan import Entry
+        from cofinal.benchmark.plan import Entry
 
         base = load_preset(self.preset or default_preset(self.source.dataset))
         every = (base.method,) if self.explanations else tuple(SETTINGS)

@@ -50,8 +50,8 @@ class Generate:
 
     def run(self) -> int:
         """Generates and writes."""
-        from cofinal.data.synthetic import generate, write_dataset
         from cofinal.errors import CofinalError
+        from cofinal.generated.synthetic import generate, write_dataset
 
         if self.performances < 8 or self.channels < 4:
             raise CofinalError(
@@ -91,7 +91,7 @@ class Routines:
 
     def run(self) -> int:
         """Generates and writes."""
-        from cofinal.data.routines import FilmSettings, generate_routines, write_routines
+        from cofinal.generated import FilmSettings, generate_routines, write_routines
 
         routines = generate_routines(
             self.count, self.seed, events=self.events, athletes=self.athletes

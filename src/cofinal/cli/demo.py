@@ -11,7 +11,7 @@ from cofinal.errors import CofinalError
 from cofinal.extraction.recipe import ExtractionRecipe
 
 if TYPE_CHECKING:
-    from cofinal.fitting import Outcome
+    from cofinal.workflows import Outcome
 
 # A third of a second from clip to clip: an element lasts about two, a fault often less than one.
 RECIPE = ExtractionRecipe("motion", clip_frames=16, stride_frames=8)
@@ -77,7 +77,7 @@ class Demo:
 
     def films(self) -> None:
         """Films the routines."""
-        from cofinal.data.routines import generate_routines, write_routines
+        from cofinal.generated import generate_routines, write_routines
 
         print(f"Filming {self.count} generated routines ...", flush=True)
         routines = generate_routines(self.count, self.seed, events=EVENTS)
@@ -96,7 +96,7 @@ class Demo:
 
     def training(self) -> Outcome:
         """Trains on three quarters of the events and measures on the rest."""
-        from cofinal.fitting import train_model
+        from cofinal.workflows import train_model
 
         source = DataSource(str(self.labels), self.out / "features")
         preset = override(load_preset("generated"), {"training.seed": self.seed})

@@ -45,9 +45,9 @@ class Explain(PerformancesCommand):
 
     def run(self) -> int:
         """Explains and prints."""
-        from cofinal.explain.elements import element_source
         from cofinal.explain.explanation import explain
-        from cofinal.explain.indexfile import read_neighbours
+        from cofinal.modelfolder.aligner import element_source
+        from cofinal.modelfolder.neighbours import read_neighbours
         from cofinal.scorer import Scorer
 
         self.refuse_none("explain")

@@ -26,7 +26,7 @@ class Import:
 
     def run(self) -> int:
         """Imports and says what it was."""
-        from cofinal.checkpoints import import_checkpoint
+        from cofinal.modelfolder.checkpoints import import_checkpoint
 
         info = import_checkpoint(self.file, self.out, self.weights, self.target, self.score_unit)
         print(f"{info.preset.method} with {info.task.channels} channels written to {self.out}")

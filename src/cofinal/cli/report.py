@@ -112,9 +112,9 @@ class ReportCommand(PerformancesCommand):
 
     def report(self, out: Path | None) -> Report:
         """Everything that the report shows; videos only if `out` is a page."""
-        from cofinal.explain.elements import element_source
         from cofinal.explain.explanation import explain
-        from cofinal.explain.indexfile import read_neighbours
+        from cofinal.modelfolder.aligner import element_source
+        from cofinal.modelfolder.neighbours import read_neighbours
         from cofinal.reports.beside import read_beside
         from cofinal.reports.film import embeds, read_film
         from cofinal.reports.model_facts import model_facts

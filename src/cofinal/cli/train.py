@@ -31,8 +31,8 @@ class Train(MethodCommand):
 
     def run(self) -> int:
         """Trains, and measures on the test split where there is one."""
-        from cofinal.fitting import train_model
-        from cofinal.modelfiles import coverage_lines
+        from cofinal.modelfolder.folder import coverage_lines
+        from cofinal.workflows import train_model
 
         preset = self.chosen_preset()
         outcome = train_model(

@@ -15,7 +15,7 @@ from cofinal.config import ProtocolSettings, load_space
 from cofinal.progress import track
 
 if TYPE_CHECKING:
-    from cofinal.evaluation.tuned import TuningResult
+    from cofinal.benchmark.trials import TuningResult
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Tune(MethodCommand):
 
     def run(self) -> int:
         """Searches and prints the best trials."""
+        from cofinal.benchmark.optuna_study import import_optuna
+        from cofinal.benchmark.tuning import tune
         from cofinal.data.dataset import load_dataset
-        from cofinal.evaluation.study import import_optuna
-        from cofinal.evaluation.tuning import tune
 
         import_optuna()  # its absence is told before data are read
         preset = self.chosen_preset()

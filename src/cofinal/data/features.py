@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from cofinal.errors import CofinalError
+from cofinal.files.atomic import atomic_path, read_json
 from cofinal.records import ClipFeatures, FeatureRecipe
-from cofinal.storage import atomic_path, read_json
 
 RECIPE_FILE = "features.json"
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from cofinal.config import DataSource
 from cofinal.data.cards import card_names, load_card
-from cofinal.data.fields import csv_records, finite, finite_cell, member
 from cofinal.errors import CofinalError
+from cofinal.files.atomic import read_json
+from cofinal.files.tables import csv_records, finite, finite_cell, member
 from cofinal.records import natural_key
-from cofinal.storage import read_json
 
 COLUMNS = ("id", "judge", "target", "mark")
 # What a judge of a score sheet gives: the components' sum, and the sum of grades of execution.

@@ -15,6 +15,7 @@ from pathlib import Path
 from cofinal.data.cards import Card, LabelLayout, Target
 from cofinal.data.findings import Finding
 from cofinal.errors import CofinalError
+from cofinal.files.tables import comma_advice, csv_rows, number, read_text
 
 # Columns of one's own CSV that have a fixed meaning.
 RESERVED = ("id", "split", "category")
@@ -41,26 +42,6 @@ class LabelTable:
     targets: tuple[Target, ...]
     labels: list[Label] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-
-
-def read_text(path: Path) -> str:
-    """A label file as text; missing or undecodable files get a sentence."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise CofinalError(
-            f"cannot read {path}: {error.strerror or error}; expected a text file"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise CofinalError(f"{path} is not UTF-8 text; save it as UTF-8") from error
-
-
-def number(text: str) -> float | None:
-    """The number in a cell, or None."""
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def read_card_labels(card: Card, folder: Path) -> LabelTable:
@@ -239,12 +220,6 @@ def read_csv_labels(path: Path, targets: tuple[str, ...] = ()) -> LabelTable:
     return table
 
 
-def comma_advice(header: list[str]) -> str:
-    """What to do about a header that other marks than commas separate."""
-    separated = len(header) == 1 and any(mark in header[0] for mark in ";\t")
-    return "; save it with commas between columns and points in numbers" if separated else ""
-
-
 def _no_numbers(path: Path, header: list[str], body: list[tuple[int, list[str]]]) -> str:
     """Why no column counts as numbers: no lines, decimal commas, or really none."""
     if not body:
@@ -257,19 +232,6 @@ def _no_numbers(path: Path, header: list[str], body: list[tuple[int, list[str]]]
                     "so save numbers with decimal points"
                 )
     return f"{path} has no column of numbers; expected one per target"
-
-
-def csv_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """Rows of a CSV with the line they begin on, since a quoted cell may span several lines."""
-    reader = csv.reader(io.StringIO(read_text(path)), strict=True)
-    rows, line = [], 1
-    try:
-        for row in reader:
-            rows.append((line, row))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise CofinalError(f"{path}:{line} cannot be read as CSV: {error}") from error
-    return rows
 
 
 def _numeric_columns(header: list[str], rows: list[list[str]]) -> tuple[str, ...]:

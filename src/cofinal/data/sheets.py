@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cofinal.data.fields import csv_records, finite, finite_cell, member
 from cofinal.errors import CofinalError
-from cofinal.storage import read_json
+from cofinal.files.atomic import read_json
+from cofinal.files.tables import csv_records, finite, finite_cell, member
 
 REQUIRED = ("id", "element")
 NUMBERS = ("base_value", "execution", "start", "end")

@@ -22,11 +22,11 @@ import torch
 from cofinal.config import Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset
 from cofinal.evaluation.evaluate import best_epoch
+from cofinal.evaluation.folds import Fold
 from cofinal.evaluation.nested import Choice, choose
-from cofinal.evaluation.protocols import Fold
+from cofinal.files.atomic import read_json, write_json
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.inference import assess_all
-from cofinal.storage import read_json, write_json
 from cofinal.training.loop import train_seeds
 from cofinal.training.runs import code_version, marks_fingerprint
 

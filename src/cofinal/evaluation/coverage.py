@@ -1,8 +1,4 @@
-"""Do prediction intervals hold what they promise? Measured on folds, calibrated on other folds.
-
-Every fold's intervals come from the errors that were made on the performances of the other folds,
-by models that had not seen those either. Source: Vovk, "Cross-conformal predictors", 2015; here
-each fold keeps its own model, so the promise is that of split conformal, up to the models' sizes.
+"""Prediction intervals: made from held-out predictions, and measured on others.
 
 Letters: N performances, K targets.
 """
@@ -11,111 +7,85 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import numpy as np
+from scipy.stats import binomtest
 
-from cofinal.calibration import Calibration, least_performances
-from cofinal.evaluation.intervals import coverage
+from cofinal.errors import CofinalError
+from cofinal.evaluation.intervals import Calibration
+
+Numbers = np.ndarray | Sequence[Sequence[float]]
+
+
+def calibrate(
+    predicted_NK: Numbers, scores_NK: Numbers, grades_NK: np.ndarray | None = None
+) -> Calibration:
+    """Keeps what intervals are made of.
+
+    Args:
+        predicted_NK: points predicted for performances that took no part in training.
+        scores_NK: points given by the judges.
+        grades_NK: predicted grades, 0 the lowest, for intervals per grade.
+
+    Raises:
+        CofinalError: shapes that differ, or values that are not finite.
+    """
+    return Calibration(
+        np.asarray(predicted_NK, dtype=np.float64),
+        np.asarray(scores_NK, dtype=np.float64),
+        None if grades_NK is None else np.asarray(grades_NK),
+    )
 
 
 @dataclass(frozen=True)
-class Predicted:
-    """Out-of-fold predictions of one method under one protocol, with one seed."""
+class Coverage:
+    """How intervals of one target did on performances with scores."""
 
-    folds: tuple[np.ndarray, ...]
-    """Positions of each fold's held-out performances."""
-    points_NK: np.ndarray
-    """NaN for performances in no fold."""
-    grades_NK: np.ndarray | None
-    """Most probable grade, 0 the lowest; None where the method has no grades."""
-
-
-@dataclass(frozen=True)
-class CoverageRow:
-    """How the intervals of one target did."""
-
-    target: str
-    calibrated_on: str
-    """Protocol whose errors made the intervals."""
-    per_grade: bool
+    target: int
+    """Index of the target, from 0."""
     performances: int
     coverage: float
-    """Share of scores inside their interval."""
+    """Share of performances whose interval holds their score, ends included."""
     coverage_interval: tuple[float, float]
-    """95 % Clopper-Pearson interval, as if performances were independent."""
+    """95 % Clopper-Pearson interval of the coverage."""
     mean_width: float
     """Points."""
 
 
-def can_measure_coverage() -> bool:
-    """Whether MAPIE (extra `intervals`) is there."""
-    return find_spec("mapie") is not None
-
-
-def coverage_rows(
-    judged: Predicted,
-    calibration: Predicted,
-    calibrated_on: str,
-    scores_NK: np.ndarray,
-    targets: Sequence[str],
-    confidence: float,
-) -> list[CoverageRow]:
-    """Coverage and width per target, over all performances alike and per predicted grade.
+def coverage(intervals_NK2: np.ndarray, scores_NK: Numbers) -> tuple[Coverage, ...]:
+    """Coverage and width of intervals, a record per target.
 
     Args:
-        judged: predictions that get intervals.
-        calibration: predictions whose errors make them; the same, or those of another protocol.
-            Performances of the fold at hand never take part.
-        calibrated_on: name of that protocol, for the result.
-        scores_NK: points given.
-        targets: names of the targets.
-        confidence: what the intervals promise.
+        intervals_NK2: lower and upper ends in points.
+        scores_NK: points given by the judges.
 
-    Returns:
-        Nothing where folds leave too few performances for the confidence.
+    Raises:
+        CofinalError: shapes that do not fit each other, or nothing to measure.
     """
-    rows = []
-    for per_grade in (False, True):
-        if per_grade and (judged.grades_NK is None or calibration.grades_NK is None):
-            continue
-        intervals_NK2 = fold_intervals(judged, calibration, scores_NK, confidence, per_grade)
-        known_N = np.isfinite(intervals_NK2).all((1, 2))
-        if not known_N.any():
-            return []
-        for record in coverage(intervals_NK2[known_N], scores_NK[known_N]):
-            rows.append(
-                CoverageRow(
-                    targets[record.target],
-                    calibrated_on,
-                    per_grade,
-                    record.performances,
-                    record.coverage,
-                    record.coverage_interval,
-                    record.mean_width,
-                )
+    intervals_NK2 = np.asarray(intervals_NK2, dtype=np.float64)
+    scores_NK = np.asarray(scores_NK, dtype=np.float64)
+    if scores_NK.ndim != 2 or intervals_NK2.shape != (*scores_NK.shape, 2) or not scores_NK.size:
+        raise CofinalError(
+            f"intervals have shape {intervals_NK2.shape} and scores {scores_NK.shape}; "
+            "expected (performances, targets, 2) and (performances, targets)"
+        )
+    if not (np.isfinite(intervals_NK2).all() and np.isfinite(scores_NK).all()):
+        raise CofinalError(
+            "intervals or scores hold a value that is not finite; "
+            "measure only performances that have both"
+        )
+    records = []
+    for k in range(scores_NK.shape[1]):
+        low_N, high_N = intervals_NK2[:, k].T
+        inside_N = (low_N <= scores_NK[:, k]) & (scores_NK[:, k] <= high_N)
+        ends = binomtest(int(inside_N.sum()), len(inside_N)).proportion_ci(0.95, "exact")
+        records.append(
+            Coverage(
+                target=k,
+                performances=len(inside_N),
+                coverage=float(inside_N.mean()),
+                coverage_interval=(float(ends.low), float(ends.high)),
+                mean_width=float((high_N - low_N).mean()),
             )
-    return rows
-
-
-def fold_intervals(
-    judged: Predicted,
-    calibration: Predicted,
-    scores_NK: np.ndarray,
-    confidence: float,
-    per_grade: bool,
-) -> np.ndarray:
-    """Intervals (N, K, 2) in points, each fold's from the errors outside it; NaN where none."""
-    answer = np.full((*scores_NK.shape, 2), np.nan)
-    known_N = np.isfinite(calibration.points_NK).all(1)
-    for fold in judged.folds:
-        outside_N = known_N.copy()
-        outside_N[fold] = False
-        if outside_N.sum() < least_performances(confidence):
-            continue
-        grades_nK = grades_BK = None
-        if per_grade and judged.grades_NK is not None and calibration.grades_NK is not None:
-            grades_nK, grades_BK = calibration.grades_NK[outside_N], judged.grades_NK[fold]
-        errors = Calibration(calibration.points_NK[outside_N], scores_NK[outside_N], grades_nK)
-        answer[fold] = errors.intervals(judged.points_NK[fold], confidence, grades_BK)
-    return answer
+        )
+    return tuple(records)

@@ -17,12 +17,12 @@ import numpy as np
 from cofinal.config import Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
+from cofinal.evaluation.folds import Fold, group_values, make_folds
 from cofinal.evaluation.metrics import srcc
-from cofinal.evaluation.protocols import Fold, group_values, make_folds
 from cofinal.evaluation.result import EvaluationResult, measure
+from cofinal.files.atomic import read_json, write_json
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.inference import predict_scores
-from cofinal.storage import read_json, write_json
 from cofinal.training.loop import train
 from cofinal.training.runs import Run, code_version, data_fingerprint
 

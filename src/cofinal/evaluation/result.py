@@ -24,7 +24,8 @@ from cofinal.evaluation.metrics import (
     within_group_interval,
     within_group_srcc,
 )
-from cofinal.storage import csv_text, write_json, write_text
+from cofinal.files.atomic import write_json, write_text
+from cofinal.files.tables import aligned, csv_text
 
 
 @dataclass(frozen=True)
@@ -129,13 +130,6 @@ class EvaluationResult:
         write_json(folder / "result.json", self.to_json())
         write_text(folder / "table.txt", self.table() + "\n")
         write_text(folder / "predictions.csv", self.predictions_csv(dataset))
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of equally many texts as a plain table."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def _text(value: float | None, digits: int = 3) -> str:

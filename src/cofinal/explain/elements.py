@@ -10,18 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from cofinal.data.sheets import Element, read_sheets
+from cofinal.data.sheets import Element
 from cofinal.errors import CofinalError
-from cofinal.explain.alignerfile import read_aligner
-from cofinal.explain.alignment import Aligner, Placement, border_seconds
+from cofinal.explain.aligner import Aligner, Placement, border_seconds
 from cofinal.explain.evidence import Evidence, score_points
-from cofinal.modelfiles import ModelInfo
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import pad_clips
 from cofinal.records import ClipFeatures
@@ -97,13 +94,6 @@ class ElementSource:
                 zip(elements, places, points_KE.T, strict=True), 1
             )
         ]
-
-
-def element_source(sheet: Path | None, model_folder: Path, info: ModelInfo) -> ElementSource | None:
-    """Sheets from a file, and the aligner of a model folder; None without a file of sheets."""
-    if sheet is None:
-        return None
-    return ElementSource(read_sheets(sheet), read_aligner(model_folder, info))
 
 
 def place_elements(

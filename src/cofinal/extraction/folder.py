@@ -16,8 +16,8 @@ from cofinal.data.features import RECIPE_FILE
 from cofinal.errors import CofinalError
 from cofinal.extraction.cache import file_sha256
 from cofinal.extraction.recipe import ExtractionRecipe
+from cofinal.files.atomic import read_json, write_json
 from cofinal.records import FeatureRecipe
-from cofinal.storage import read_json, write_json
 
 WHAT = "a features.json as `cofinal extract` writes it"
 

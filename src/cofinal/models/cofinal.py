@@ -33,14 +33,14 @@ from cofinal.grades import (
 )
 from cofinal.layers.attention import DecoderBlock, EncoderBlock, relative_time_code
 from cofinal.layers.etf import direction_to_place, place_to_direction, simplex_etf
-from cofinal.layers.summary import whole_and_segments
-from cofinal.layers.whitening import ClipWhitening
-from cofinal.losses import (
+from cofinal.layers.losses import (
     dot_regression,
     grade_cross_entropy,
     prototype_separation,
     scaled_squared_error,
 )
+from cofinal.layers.summary import whole_and_segments
+from cofinal.layers.whitening import ClipWhitening
 from cofinal.models.interface import AssessmentModel, ModelOutput, Task, summarise_each
 from cofinal.models.ridge import RidgeReadout, solve_ridge
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from cofinal.config import MusdlSettings
 from cofinal.errors import CofinalError
-from cofinal.losses import divergences
+from cofinal.layers.losses import divergences
 from cofinal.models.interface import ModelOutput, Task
 from cofinal.models.usdl import Usdl
 

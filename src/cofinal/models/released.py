@@ -28,8 +28,8 @@ from cofinal.config import GdltSettings, ReleasedSettings
 from cofinal.errors import CofinalError
 from cofinal.grades import to_unit_score
 from cofinal.layers.etf import simplex_etf
+from cofinal.layers.losses import hardest_triplet
 from cofinal.layers.postnorm import Layers, PostNormDecoderLayer, PostNormEncoderLayer
-from cofinal.losses import hardest_triplet
 from cofinal.models.interface import AssessmentModel, ModelOutput, Task
 
 SUB_GRADES = 100

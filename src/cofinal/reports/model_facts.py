@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cofinal.calibration import Calibration
+from cofinal.evaluation.intervals import Calibration
 from cofinal.evaluation.metrics import mae, srcc
-from cofinal.modelfiles import ModelInfo
+from cofinal.modelfolder.folder import ModelInfo
 from cofinal.models.ensemble import Ensemble
 
 

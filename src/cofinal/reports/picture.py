@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from cofinal.benchmark.figures import INK, PALE, figure
 from cofinal.records import TargetPrediction
 from cofinal.reports.drawing import heat_rows, time_ticks
-from cofinal.reports.figures import INK, PALE, figure
 from cofinal.reports.page_data import Performance, Report
 from cofinal.reports.sentences import place_label
 

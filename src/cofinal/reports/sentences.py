@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cofinal.explain.alignment import Placement
+from cofinal.explain.aligner import Placement
 from cofinal.explain.elements import PlacedElement, told_places
 from cofinal.explain.evidence import Evidence
 from cofinal.records import TargetPrediction

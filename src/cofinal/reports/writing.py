@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cofinal.errors import CofinalError
+from cofinal.files.atomic import write_json, write_text
 from cofinal.reports.page import render
 from cofinal.reports.page_data import KIND, Report
 from cofinal.reports.picture import draw_picture
-from cofinal.storage import write_json, write_text
 
 # Where reports of each format tell that they are some, within the first bytes.
 MARKS = {"html": KIND.encode(), "json": KIND.encode(), "png": b"\x89PNG\r\n"}

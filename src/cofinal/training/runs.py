@@ -18,8 +18,8 @@ import torch
 from cofinal.config import Preset
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
+from cofinal.files.atomic import atomic_path, read_json, write_json, write_text
 from cofinal.models import method_class
-from cofinal.storage import atomic_path, read_json, write_json, write_text
 from cofinal.version import __version__
 
 SETTINGS = "settings.json"

@@ -21,8 +21,8 @@ import torch
 from cofinal.errors import CofinalError
 from cofinal.extraction.backbones import WeightFile
 from cofinal.extraction.cache import cache_folder, file_sha256
-from cofinal.statedicts import load_state
-from cofinal.storage import atomic_path, write_text
+from cofinal.files.atomic import atomic_path, write_text
+from cofinal.files.states import load_state
 
 TIMEOUT_SECONDS = 30
 

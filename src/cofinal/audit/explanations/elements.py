@@ -1,0 +1,156 @@
+"""Does the evidence in an element's stretch go with how the element was judged?
+
+Two ways that chance could look like knowledge are kept apart. Within a performance, marks are
+dealt out anew among its elements: "within". But what comes first may always get much evidence and
+good marks, whoever skates; so evidence and marks are also compared with what is usual at that
+place of the order, and performances are dealt out anew place by place: "given the place".
+
+Letters: N performances, E elements of a performance, K targets, D draws, R seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.stats import rankdata
+
+from cofinal.audit.explanations.ranking import DRAWS, p_value
+from cofinal.data.sheets import Element
+from cofinal.evaluation.metrics import FEWEST_ITEMS, error_interval
+from cofinal.explain.aligner import equal_borders
+from cofinal.explain.elements import Stretch
+from cofinal.records import FeatureRecipe
+
+
+def equal_parts(elements: int, clips: int) -> list[Stretch]:
+    """Stretches that cut a performance into equal parts, one an element."""
+    return [(a, max(b - a, 1)) for a, b in pairwise(equal_borders(clips, elements))]
+
+
+def timed_stretches(
+    elements: Sequence[Element], clips: int, recipe: FeatureRecipe
+) -> list[Stretch] | None:
+    """Stretches by the elements' own times; None where one is not known."""
+    stride = recipe.seconds_per_clip
+    found: list[Stretch] = []
+    for element in elements:
+        if stride is None or element.start_seconds is None or element.end_seconds is None:
+            return None
+        # The clips whose middle lies in the element, and at least the one nearest to its middle.
+        first = round(element.start_seconds / stride)
+        last = max(round(element.end_seconds / stride), first + 1)
+        first = min(first, clips - 1)
+        found.append((first, max(min(last, clips) - first, 1)))
+    return found
+
+
+@dataclass(frozen=True)
+class Going:
+    """How evidence goes with a mark of elements."""
+
+    performances: int
+    within: float
+    """Spearman's correlation over the elements of a performance, mean over performances."""
+    interval: tuple[float, float] | None
+    """95 % bootstrap interval over performances."""
+    p_within: float
+    """Two-sided, marks dealt out anew inside each performance."""
+    given_place: float | None
+    """Pearson's correlation of what is left after the means of performance and place are taken
+    out; None where performances have different numbers of elements."""
+    p_given_place: float | None
+    """Two-sided, performances dealt out anew at each place."""
+
+
+def goes_with(
+    evidence_NRE: Sequence[np.ndarray], mark_NE: Sequence[np.ndarray], seed: int = 0
+) -> Going | None:
+    """Compares evidence with marks of the elements.
+
+    Args:
+        evidence_NRE: for each performance (R, E), a row a seed.
+        mark_NE: for each performance its elements' marks; NaN where there is none.
+        seed: seed of the draws.
+
+    Returns:
+        None where no performance has three elements with different marks.
+    """
+    pairs = [
+        (evidence_RE[:, np.isfinite(mark_E)], mark_E[np.isfinite(mark_E)])
+        for evidence_RE, mark_E in zip(evidence_NRE, mark_NE, strict=True)
+    ]
+    rows = [one for one in (_drawn(*pair, seed + i) for i, pair in enumerate(pairs)) if one]
+    if not rows:
+        return None
+    value_N, drawn_ND = np.array([row[0] for row in rows]), np.stack([row[1] for row in rows])
+    value, drawn_D = float(value_N.mean()), drawn_ND.mean(0)
+    given, p_given = _given_place(pairs, seed)
+    p_within = two_sided(value, drawn_D)
+    return Going(len(rows), value, error_interval(value_N), p_within, given, p_given)
+
+
+def two_sided(value: float, drawn_D: np.ndarray) -> float:
+    """Share of draws, the value itself among them, that are at least as far from zero."""
+    return p_value(abs(value), np.abs(drawn_D))
+
+
+def _drawn(
+    evidence_RE: np.ndarray, mark_E: np.ndarray, seed: int
+) -> tuple[float, np.ndarray] | None:
+    """Correlation in one performance, mean over seeds, and of marks dealt out anew (D,)."""
+    if len(mark_E) < FEWEST_ITEMS:
+        return None
+    # Ranks are dealt out like the marks themselves, so they are taken only once.
+    rank_RE, rank_E = _unit_ranks(evidence_RE), _unit_ranks(mark_E[None])[0]
+    if not (np.isfinite(rank_RE).all() and np.isfinite(rank_E).all()):
+        return None
+    rng = np.random.default_rng(seed)
+    drawn_DE = rng.permuted(np.broadcast_to(rank_E, (DRAWS, len(rank_E))), axis=1)
+    mean_E = rank_RE.mean(0)
+    return float(mean_E @ rank_E), drawn_DE @ mean_E
+
+
+def _unit_ranks(values_XE: np.ndarray) -> np.ndarray:
+    """Ranks of each row without their mean, of length one; NaN where all values are equal."""
+    ranks_XE = rankdata(values_XE, axis=1) - (values_XE.shape[1] + 1) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        unit_XE: np.ndarray = ranks_XE / np.sqrt((ranks_XE**2).sum(1, keepdims=True))
+    return unit_XE
+
+
+def _given_place(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], seed: int
+) -> tuple[float | None, float | None]:
+    """Correlation given performance and place, mean over seeds, and its p."""
+    counts = [len(mark_E) for _, mark_E in pairs]
+    usual = max(set(counts), key=counts.count)
+    same = [pair for pair, count in zip(pairs, counts, strict=True) if count == usual]
+    # Most performances must have as many elements, or a place means nothing.
+    if len(same) < 3 or len(same) < 0.8 * len(pairs) or usual < 2:
+        return None, None
+    left_RNE = _without_means(np.stack([evidence_RE for evidence_RE, _ in same], axis=1))
+    marks_NE = _without_means(np.stack([mark_E for _, mark_E in same]))
+    rng = np.random.default_rng(seed)
+    place_E = np.arange(usual)
+    norm_R = np.sqrt((left_RNE**2).sum((1, 2)))
+    if not (norm_R > 0).all() or not marks_NE.any():
+        return None, None
+    found = []
+    for draw in range(DRAWS + 1):
+        dealt_NE = np.tile(np.arange(len(same))[:, None], (1, usual))
+        if draw:
+            dealt_NE = rng.permuted(dealt_NE, axis=0)
+        dealt = _without_means(marks_NE[dealt_NE, place_E])
+        product_R = (left_RNE * dealt).sum((1, 2)) / (norm_R * np.sqrt((dealt**2).sum()))
+        found.append(product_R.mean())
+    return float(found[0]), two_sided(float(found[0]), np.array(found[1:]))
+
+
+def _without_means(values: np.ndarray) -> np.ndarray:
+    """What is left of (..., N, E) without the means of performances and of places."""
+    centred = values - values.mean(-1, keepdims=True)
+    left: np.ndarray = centred - centred.mean(-2, keepdims=True)
+    return left

@@ -1,0 +1,251 @@
+"""Everything that is measured of the explanations of one method, put together from its cells.
+
+Letters: R seeds, N explained performances, W ways, K targets, T clips, P clips of all performances,
+O orders, S steps, E elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from cofinal.audit.explanations.agreement import Agreement, agreement, between_seeds
+from cofinal.audit.explanations.cells import FoldEvidence, finished
+from cofinal.audit.explanations.elements import Going, goes_with
+from cofinal.audit.explanations.faults import FaultFinding, find_faults
+from cofinal.audit.explanations.removal import Removal, removal
+from cofinal.audit.explanations.stretches import left_out
+from cofinal.audit.explanations.truth import Truth
+from cofinal.config import ExplanationSettings
+from cofinal.data.dataset import Dataset
+from cofinal.data.sheets import Element
+from cofinal.evaluation.cells import Job
+from cofinal.explain.elements import stretch_sums
+from cofinal.explain.ways import read_way
+from cofinal.progress import track
+
+MARKS = ("execution", "base_value")
+LEFT_OUT = "element left out"
+# Placement -> mark -> how evidence goes with it.
+Goings = dict[str, dict[str, Going | None]]
+
+
+@dataclass(frozen=True)
+class WayResult:
+    """One way to explain the scores of one target."""
+
+    way: str
+    target: str
+    removal: Removal
+    randomised: Agreement | None
+    """With the evidence of a model with random weights."""
+    shuffled: Agreement | None
+    """With the evidence of a model trained on dealt-out labels; None if there was none."""
+    seeds: Agreement | None
+    """Between models of different seeds; None for a single one."""
+    faults: FaultFinding | None
+    """None where no times of faults are known."""
+    elements: Goings
+
+
+@dataclass(frozen=True)
+class MethodStudy:
+    """All ways to explain one method's scores."""
+
+    label: str
+    seeds: int
+    performances: int
+    """Explained ones."""
+    ways: list[WayResult]
+    between: dict[str, dict[tuple[str, str], Agreement | None]]
+    """Target -> pair of ways -> agreement."""
+    left_out: dict[str, Goings]
+    """Target -> how the worth of an element, left out, goes with its marks; all performances."""
+    missing: list[str] = field(default_factory=list)
+    """Ways that this method does not have."""
+    seconds: float = 0.0
+    """Time of all cells."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Evidence of one method on held-out performances, folds and seeds put together."""
+
+    positions: np.ndarray
+    lengths: tuple[int, ...]
+    cells: list[list[FoldEvidence]] = field(repr=False)
+    """For each seed its folds."""
+
+    @classmethod
+    def of(
+        cls, dataset: Dataset, jobs: Sequence[Job], settings: ExplanationSettings, folder: Path
+    ) -> Explained:
+        """Reads the cells of a method."""
+        seeds = list(dict.fromkeys(job.seeds[0] for job in jobs))
+        cells: list[list[FoldEvidence]] = [[] for _ in seeds]
+        for job in jobs:
+            cell = finished(job, settings, folder)
+            assert cell is not None, "every cell was just made"
+            cells[seeds.index(job.seeds[0])].append(cell)
+        positions = np.concatenate([cell.positions for cell in cells[0]])
+        return cls(positions, tuple(len(dataset.clips[i]) for i in positions), cells)
+
+    def evidence(self, kind: str, w: int, k: int) -> list[np.ndarray]:
+        """For each performance (R, T) evidence of a way for a target."""
+        rows_RP = np.stack(
+            [np.concatenate([getattr(c, kind)[w, k] for c in folds]) for folds in self.cells]
+        )
+        return np.split(rows_RP, np.cumsum(self.lengths)[:-1], axis=1)
+
+    @cached_property
+    def lost(self) -> np.ndarray:
+        """Points lost by evidence (R, N, W, K, O, S)."""
+        return np.stack([np.concatenate([c.lost for c in folds]) for folds in self.cells])
+
+    @cached_property
+    def lost_random(self) -> np.ndarray:
+        """Points lost by chance (R, N, Q, K, S)."""
+        return np.stack([np.concatenate([c.lost_random for c in folds]) for folds in self.cells])
+
+
+def study_methods(
+    dataset: Dataset,
+    jobs: Mapping[str, Sequence[Job]],
+    settings: ExplanationSettings,
+    folder: Path,
+    truth: Truth,
+) -> list[MethodStudy]:
+    """Measures every method of a benchmark, with progress; see `study_method`."""
+    found = []
+    with track("measuring", len(jobs)) as advance:
+        for label, several in jobs.items():
+            found.append(study_method(label, dataset, several, settings, folder, truth))
+            advance(len(found), label)
+    return found
+
+
+def study_method(
+    label: str,
+    dataset: Dataset,
+    jobs: Sequence[Job],
+    settings: ExplanationSettings,
+    folder: Path,
+    truth: Truth,
+) -> MethodStudy:
+    """Measures everything of one method.
+
+    Args:
+        label: the method's name.
+        dataset: all performances.
+        jobs: its folds and seeds, whose cells are on disk.
+        settings: ways, steps.
+        folder: the benchmark's folder.
+        truth: what is known of the performances.
+    """
+    explained = Explained.of(dataset, jobs, settings, folder)
+    names = settings.evidence
+    there = [w for w in range(len(names)) if np.isfinite(explained.lost[:, :, w]).all()]
+    ways = [
+        study_way(explained, dataset, names[w], w, k, truth)
+        for k in range(len(dataset.targets))
+        for w in there
+    ]
+    between = {
+        target: {
+            (names[a], names[b]): agreement(
+                explained.evidence("trained", a, k), explained.evidence("trained", b, k)
+            )
+            for a in there
+            for b in there
+            if a < b
+        }
+        for k, target in enumerate(dataset.targets)
+    }
+    worth = _worth(dataset, jobs, folder, truth)
+    return MethodStudy(
+        label,
+        len(explained.cells),
+        len(explained.positions),
+        ways,
+        between,
+        worth,
+        [names[w] for w in range(len(names)) if w not in there],
+        sum(cell.seconds for folds in explained.cells for cell in folds),
+    )
+
+
+def study_way(
+    explained: Explained,
+    dataset: Dataset,
+    name: str,
+    w: int,
+    k: int,
+    truth: Truth,
+) -> WayResult:
+    """Measures one way to explain one target."""
+    trained = explained.evidence("trained", w, k)
+    shuffled = explained.evidence("shuffled", w, k)
+    evidence = dict(zip(map(int, explained.positions), trained, strict=True))
+    sign = -1.0 if read_way(name).signed else 1.0
+    looked_for = [i for i in evidence if i in truth.marks]
+    faults = None
+    if looked_for:
+        # Faults cost points; attention has no sign, so much attention must do.
+        scores = [sign * evidence[i] for i in looked_for]
+        faults = find_faults(scores, [truth.marks[i] for i in looked_for])
+    sums = {
+        place: {i: stretch_sums(evidence[i], stretches[i]) for i in evidence if i in stretches}
+        for place, stretches in truth.placements.items()
+    }
+    return WayResult(
+        way=name,
+        target=dataset.targets[k],
+        removal=removal(
+            explained.lost[:, :, w, k],
+            explained.lost_random[:, :, :, k],
+            float(dataset.scores[:, k].std()),
+        ),
+        randomised=agreement(trained, explained.evidence("randomised", w, k)),
+        shuffled=agreement(trained, shuffled) if np.isfinite(shuffled[0]).all() else None,
+        seeds=between_seeds(trained),
+        faults=faults,
+        elements={place: goings(found, truth.sheets) for place, found in sums.items()},
+    )
+
+
+def goings(
+    found: Mapping[int, np.ndarray], sheets: Mapping[int, Sequence[Element]]
+) -> dict[str, Going | None]:
+    """How evidence (R, E) of elements goes with each of their marks."""
+    return {
+        mark: goes_with(list(found.values()), [_marks(sheets[i], mark) for i in found])
+        for mark in MARKS
+    }
+
+
+def _marks(elements: Sequence[Element], mark: str) -> np.ndarray:
+    values = [getattr(element, mark) for element in elements]
+    return np.array([np.nan if value is None else value for value in values])
+
+
+def _worth(
+    dataset: Dataset,
+    jobs: Sequence[Job],
+    folder: Path,
+    truth: Truth,
+) -> dict[str, Goings]:
+    """Target -> placement -> mark -> how the worth of elements left out goes with it."""
+    found: dict[str, Goings] = {target: {} for target in dataset.targets}
+    for place, stretches in truth.placements.items():
+        rows: dict[int, list[np.ndarray]] = {}
+        for job in jobs:
+            for i, points_KE in left_out(dataset, job, folder, place, stretches).items():
+                rows.setdefault(i, []).append(points_KE)
+        for k, target in enumerate(dataset.targets):
+            each = {i: np.stack(points)[:, k] for i, points in rows.items()}
+            found[target][place] = goings(each, truth.sheets)
+    return found

@@ -1,0 +1,172 @@
+"""Figures of a benchmark (matplotlib, extra `report`).
+
+Letters: M methods, N performances, R repeats and seeds, K targets, G grades, n cells' performances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cofinal.benchmark.judges import HumanRow
+from cofinal.benchmark.run import MethodResult, ProtocolResult
+from cofinal.benchmark.tables import title
+from cofinal.extras import import_extra
+from cofinal.files.atomic import atomic_path
+
+INK, ACCENT, PALE = "#1f2933", "#c2410c", "#94a3b8"
+# Groups of equally many performances, in calibration and in the error's course over the score.
+BINS = 10
+
+
+def draw_figures(
+    protocols: Sequence[ProtocolResult], folder: Path, human: Sequence[HumanRow] = ()
+) -> None:
+    """Draws all figures of a benchmark as PNG files.
+
+    Args:
+        protocols: what the benchmark found.
+        folder: where the files go: `methods.png`, and for each protocol and the method that ranks
+            best there `PROTOCOL-scores.png`, `-errors.png`, `-grades.png`.
+        human: one judge against the others, drawn as a line where a target has such a row.
+
+    Raises:
+        CofinalError: matplotlib is not installed.
+    """
+    with figure(folder / "methods.png", (4.2 * len(protocols), 0.36 * _rows(protocols) + 1.2)) as f:
+        draw_methods(f, protocols, human)
+    for protocol in protocols:
+        best = best_method(protocol)
+        name = protocol.name.replace(":", "-")
+        targets = len(best.result.cells)
+        with figure(folder / f"{name}-scores.png", (4.2 * targets, 4.2)) as f:
+            draw_scores(f, best)
+        with figure(folder / f"{name}-errors.png", (4.2 * targets, 3.4)) as f:
+            draw_errors(f, best)
+        graded = [m for m in protocol.methods.values() if m.grade_chances]
+        if graded:
+            with figure(folder / f"{name}-grades.png", (4.2 * targets, 4.2)) as f:
+                draw_calibration(f, graded[0])
+
+
+@contextmanager
+def figure(path: Path, inches: tuple[float, float]) -> Iterator[Any]:
+    """A matplotlib figure that is written when the block ends; no window, no global state."""
+    pictures = import_extra("matplotlib.figure", "figures need matplotlib", "report")
+    made = pictures.Figure(figsize=inches, layout="constrained")
+    yield made
+    with atomic_path(path) as temporary:
+        made.savefig(temporary, dpi=150, format="png")
+
+
+def best_method(protocol: ProtocolResult) -> MethodResult:
+    """The method with the highest average SRCC."""
+    ranked = [m for m in protocol.methods.values() if m.result.average_srcc is not None]
+    if not ranked:
+        return next(iter(protocol.methods.values()))
+    return max(ranked, key=lambda m: m.result.average_srcc or 0.0)
+
+
+def _rows(protocols: Sequence[ProtocolResult]) -> int:
+    first = protocols[0]
+    return len(first.methods) * len(next(iter(first.methods.values())).result.cells)
+
+
+def draw_methods(f: Any, protocols: Sequence[ProtocolResult], human: Sequence[HumanRow]) -> None:
+    """SRCC of every method with its interval, a column for each protocol."""
+    experts = {row.target: row.srcc for row in human}
+    axes = f.subplots(1, len(protocols), sharey=True, sharex=True, squeeze=False)[0]
+    for ax, protocol in zip(axes, protocols, strict=True):
+        row, ticks, labels = 0.0, [], []
+        cells = len(next(iter(protocol.methods.values())).result.cells)
+        for k in range(cells):
+            for label, method in protocol.methods.items():
+                cell = method.result.cells[k]
+                ticks.append(row)
+                labels.append(f"{label}  {cell.target}")
+                if cell.srcc is not None and cell.srcc_interval is not None:
+                    colour = ACCENT if label == "cofinal" else INK
+                    ax.plot(cell.srcc_interval, [row, row], color=colour, lw=1.5)
+                    ax.plot(cell.srcc, row, "o", color=colour, ms=5)
+                row += 1
+            expert = experts.get(method.result.cells[k].target)
+            if expert is not None:
+                ends = (row - len(protocol.methods) - 0.4, row - 0.6)
+                ax.plot([expert, expert], ends, color=PALE, ls="--", lw=1.5)
+            row += 0.8
+        ax.set_yticks(ticks, labels, fontsize=7)
+        ax.set_title(title(protocol.name), fontsize=9)
+        ax.set_xlabel(
+            "SRCC, 95 % interval" + (" (dashed: one judge)" if experts else ""), fontsize=8
+        )
+        ax.grid(axis="x", alpha=0.3)
+    axes[0].invert_yaxis()
+
+
+def draw_scores(f: Any, method: MethodResult) -> None:
+    """Predicted against given score, grades marked where the method has them."""
+    result = method.result
+    predicted_NK = result.predictions.mean(0)
+    targets = tuple(dict.fromkeys(cell.target for cell in result.cells))
+    axes = f.subplots(1, len(targets), squeeze=False)[0]
+    for k, (ax, target) in enumerate(zip(axes, targets, strict=True)):
+        given_N, seen_N = result.scores[:, k], predicted_NK[:, k]
+        ax.plot(given_N, seen_N, "o", ms=3, alpha=0.5, color=INK, mew=0)
+        ends = [float(np.nanmin(given_N)), float(np.nanmax(given_N))]
+        ax.plot(ends, ends, color=PALE, lw=1)
+        for edge in [] if method.grade_edges is None else method.grade_edges[k, 1:-1]:
+            ax.axvline(edge, color=ACCENT, lw=0.8, ls=":")
+        ax.set_title(f"{method.label}: {target}", fontsize=9)
+        ax.set_xlabel("given by the judges, points", fontsize=8)
+        ax.set_ylabel("predicted, points", fontsize=8)
+
+
+def draw_errors(f: Any, method: MethodResult) -> None:
+    """Error against given score: regression to the mean shows as a slope."""
+    result = method.result
+    targets = tuple(dict.fromkeys(cell.target for cell in result.cells))
+    axes = f.subplots(1, len(targets), squeeze=False)[0]
+    for k, (ax, target) in enumerate(zip(axes, targets, strict=True)):
+        given_N = result.scores[:, k]
+        error_N = result.predictions[:, :, k].mean(0) - given_N
+        known_N = np.isfinite(error_N)
+        ax.plot(given_N, error_N, "o", ms=3, alpha=0.4, color=INK, mew=0)
+        parts = np.array_split(np.argsort(given_N[known_N]), BINS)
+        parts = [part for part in parts if len(part)]
+        ax.plot(
+            [given_N[known_N][part].mean() for part in parts],
+            [error_N[known_N][part].mean() for part in parts],
+            "-o",
+            color=ACCENT,
+            ms=4,
+        )
+        ax.axhline(0, color=PALE, lw=1)
+        ax.set_title(f"{method.label}: {target}", fontsize=9)
+        ax.set_xlabel("given by the judges, points", fontsize=8)
+        ax.set_ylabel("predicted minus given, points", fontsize=8)
+
+
+def draw_calibration(f: Any, method: MethodResult) -> None:
+    """How often a grade of probability p is the true one, a line for each grade."""
+    targets = tuple(dict.fromkeys(cell.target for cell in method.result.cells))
+    axes = f.subplots(1, len(targets), squeeze=False)[0]
+    for ax, target, (chance_nG, grade_n) in zip(axes, targets, method.grade_chances, strict=True):
+        ax.plot([0, 1], [0, 1], color=PALE, lw=1)
+        for g in range(chance_nG.shape[1]):
+            said, met = reliability(chance_nG[:, g], grade_n == g)
+            ax.plot(said, met, "-o", ms=3, lw=1, label=f"grade {g + 1}")
+        ax.legend(fontsize=7)
+        ax.set_title(f"{method.label}: {target}", fontsize=9)
+        ax.set_xlabel("probability said", fontsize=8)
+        ax.set_ylabel("share that had the grade", fontsize=8)
+
+
+def reliability(chance_n: np.ndarray, happened_n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean probability said and share that happened, in groups of equally many: two (bins,)."""
+    parts = [p for p in np.array_split(np.argsort(chance_n, kind="stable"), BINS) if len(p)]
+    said = np.array([chance_n[part].mean() for part in parts])
+    return said, np.array([happened_n[part].mean() for part in parts])

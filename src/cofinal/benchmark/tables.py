@@ -1,0 +1,280 @@
+"""A benchmark as files: JSON with everything needed to repeat it, and a Markdown table."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from cofinal.benchmark.comparison import Comparison
+from cofinal.benchmark.judges import HumanRow
+from cofinal.benchmark.run import ProtocolResult
+from cofinal.config import BenchmarkSettings
+from cofinal.data.cards import Published
+from cofinal.evaluation.result import Cell
+from cofinal.files.atomic import write_json, write_text
+
+LIBRARIES = ("cofinal", "torch", "numpy", "scipy", "scikit-learn", "joblib")
+TITLES = {
+    "kfold": "Random folds",
+    "final": "Official split",
+    "best-on-test": "Best epoch on the test split (OPTIMISTIC)",
+}
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Everything that a benchmark found."""
+
+    command: str
+    settings: BenchmarkSettings
+    data: dict[str, Any]
+    protocols: list[ProtocolResult]
+    seconds: float
+    """Wall time of this run; cells from earlier runs cost nothing."""
+    workers: int
+    human: Sequence[HumanRow] = ()
+    """One judge against the others; empty where no judges' marks are at hand."""
+    published: Sequence[Published] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        return {
+            "command": self.command,
+            "settings": asdict(self.settings),
+            "data": self.data,
+            "versions": library_versions(),
+            "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+            "workers": self.workers,
+            "seconds": round(self.seconds, 1),
+            "worker_seconds": round(sum(_seconds(p) for p in self.protocols), 1),
+            "protocols": [protocol_json(entry) for entry in self.protocols],
+            "human": [entry.to_json() for entry in self.human],
+            "published": [asdict(entry) for entry in self.published],
+        }
+
+    def markdown(self) -> str:
+        """The tables, a section for each protocol."""
+        lines = [f"# Benchmark: {self.data['name']}", "", *self._head(), ""]
+        optimistic = next((p for p in self.protocols if p.name == "best-on-test"), None)
+        beside = any(p.name == "final" for p in self.protocols)
+        for protocol in self.protocols:
+            if protocol is optimistic and beside:
+                continue
+            best = optimistic if protocol.name == "final" else None
+            lines += protocol_section(protocol, self.human, best)
+            lines += coverage_section(protocol, self.settings.confidence)
+        if self.human:
+            lines += human_section(self.human)
+        if self.published:
+            lines += published_section(self.published)
+        return "\n".join(lines) + "\n"
+
+    def save(self, path: Path) -> None:
+        """Writes `path`.json and `path`.md."""
+        write_json(path.with_suffix(".json"), self.to_json())
+        write_text(path.with_suffix(".md"), self.markdown())
+
+    def _head(self) -> list[str]:
+        versions = ", ".join(f"{name} {v}" for name, v in library_versions().items())
+        hours = sum(_seconds(p) for p in self.protocols) / 3600
+        return [
+            f"`{self.command}`",
+            "",
+            f"{self.data['performances']} performances; {self.settings.folds} folds, "
+            f"{self.settings.repeats} partition(s), {self.settings.seeds} seeds for trained "
+            f"methods. All cells took {hours:.2f} hours of one worker's time. {versions}.",
+            "",
+            "SRCC over all held-out performances together, its 95 % bootstrap interval and the "
+            "standard deviation over seeds; within: SRCC inside each group, averaged by size; R-l2 "
+            "x 100; MAE in points. Difference: SRCC minus that of the best baseline (a method that "
+            "learns without gradients), paired bootstrap, p by Holm for all methods of the table.",
+        ]
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what a number depends on."""
+    found = {"python": sys.version.split()[0]}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # a source tree that is on the path but not installed
+            continue
+    return found
+
+
+def _seconds(protocol: ProtocolResult) -> float:
+    return sum(method.seconds for method in protocol.methods.values())
+
+
+def protocol_json(protocol: ProtocolResult) -> dict[str, Any]:
+    """One protocol as plain values, without the predictions."""
+    return {
+        "name": protocol.name,
+        "optimistic": protocol.name == "best-on-test",
+        "baseline": protocol.baseline,
+        "methods": {
+            label: {
+                **method.result.to_json(),
+                "seeds": method.seeds,
+                "chosen": method.chosen,
+            }
+            for label, method in protocol.methods.items()
+        },
+        "comparisons": {
+            target: [asdict(entry) for entry in entries]
+            for target, entries in protocol.comparisons.items()
+        },
+        "coverage": {
+            label: [asdict(row) for row in rows] for label, rows in protocol.coverage.items()
+        },
+    }
+
+
+def protocol_section(
+    protocol: ProtocolResult, human: Sequence[HumanRow], best: ProtocolResult | None = None
+) -> list[str]:
+    """The Markdown tables of one protocol, one a target and category.
+
+    Args:
+        protocol: the methods' results.
+        human: what one judge achieves.
+        best: results of the best epoch on the test split, for a column of their own.
+    """
+    columns = [*COLUMNS, *(["SRCC of best epoch on test, OPTIMISTIC"] if best else [])]
+    lines = [f"## {title(protocol.name)}", ""]
+    first = next(iter(protocol.methods.values())).result
+    for row, cell in enumerate(first.cells):
+        heading = cell.target if cell.category is None else f"{cell.target}, {cell.category}"
+        lines += [f"### {heading} ({cell.performances} performances)", ""]
+        lines += ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+        compared = {c.label: c for c in protocol.comparisons.get(cell.target, [])}
+        for label, method in protocol.methods.items():
+            cells = cell_texts(method.result.cells[row])
+            versus = compared.get(label) if cell.category is None else None
+            is_baseline = protocol.baseline.get(cell.target) == label
+            cells += difference_texts(versus, is_baseline)
+            cells.append(f"{method.seconds / method.trainings:.1f}")
+            if best:
+                cells.append(with_interval(best.methods[label].result.cells[row].srcc, None, 3))
+            lines.append("| " + " | ".join([label, *cells]) + " |")
+        lines += [human_line(row, "") for row in human if row.target == cell.target]
+        lines.append("")
+    return lines
+
+
+def human_line(row: HumanRow, target: str) -> str:
+    """What one judge achieves against the others, in the columns of the methods."""
+    cells = [
+        f"*one judge of {row.judges}{target}*",
+        with_interval(row.srcc, row.srcc_interval, 3),
+        "",
+        with_interval(row.within_srcc, None, 3),
+        with_interval(row.r_l2, None, 2),
+        with_interval(row.mae, None, 2),
+        *[""] * 3,
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def human_section(human: Sequence[HumanRow]) -> list[str]:
+    """What a person achieves: one judge against the mean of the others."""
+    return [
+        "## One judge against the mean of the others",
+        "",
+        "| " + " | ".join(COLUMNS[:6]) + " |",
+        "|" + " --- |" * 6,
+        *[human_line(row, f", {row.target}").removesuffix("  |  |  |") for row in human],
+        "",
+    ]
+
+
+def coverage_section(protocol: ProtocolResult, confidence: float) -> list[str]:
+    """How prediction intervals did, a line for each method, target and way to calibrate."""
+    rows = [(label, row) for label, rows in protocol.coverage.items() for row in rows]
+    if not rows:
+        return []
+    lines = [
+        f"### Prediction intervals of {confidence:.0%}",
+        "",
+        "| method | target | calibrated on | coverage | mean width, points |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for label, row in rows:
+        errors = title(row.calibrated_on).lower() + (", per grade" if row.per_grade else "")
+        held = with_interval(row.coverage, row.coverage_interval, 3)
+        lines.append(f"| {label} | {row.target} | {errors} | {held} | {row.mean_width:.2f} |")
+    return [*lines, ""]
+
+
+COLUMNS = (
+    "method",
+    "SRCC",
+    "over seeds",
+    "within",
+    "R-l2",
+    "MAE",
+    "difference",
+    "p (Holm)",
+    "s per training",
+)
+
+
+def title(name: str) -> str:
+    """What a protocol is called in a heading."""
+    if name.startswith("group:"):
+        return f"No {name.removeprefix('group:')} in two folds"
+    return TITLES[name]
+
+
+def cell_texts(cell: Cell) -> list[str]:
+    """Measures of a cell, as the columns from SRCC to MAE."""
+    spread = "-" if cell.srcc_spread is None else f"±{cell.srcc_spread:.3f}"
+    return [
+        with_interval(cell.srcc, cell.srcc_interval, 3),
+        spread,
+        with_interval(cell.within_srcc, cell.within_interval, 3),
+        with_interval(cell.r_l2, cell.r_l2_interval, 2),
+        with_interval(cell.mae, cell.mae_interval, 2),
+    ]
+
+
+def with_interval(value: float | None, interval: tuple[float, float] | None, digits: int) -> str:
+    """A number with its interval, or a dash."""
+    if value is None:
+        return "-"
+    if interval is None:
+        return f"{value:.{digits}f}"
+    return f"{value:.{digits}f} ({interval[0]:.{digits}f} to {interval[1]:.{digits}f})"
+
+
+def difference_texts(versus: Comparison | None, is_baseline: bool) -> list[str]:
+    """The columns of the comparison with the best baseline."""
+    if is_baseline:
+        return ["best baseline", ""]
+    if versus is None:
+        return ["-", "-"]
+    low, high = versus.interval
+    return [f"{versus.difference:+.3f} ({low:+.3f} to {high:+.3f})", f"{versus.p_holm:.3f}"]
+
+
+def published_section(published: Sequence[Published]) -> list[str]:
+    """Numbers from papers, which nothing above can be compared with directly."""
+    targets = list(dict.fromkeys(target for entry in published for target in entry.srcc))
+    lines = [
+        "## Published, other protocol",
+        "",
+        "SRCC on the official test split, best epoch on that split unless said otherwise.",
+        "",
+        "| method | " + " | ".join(targets) + " | source |",
+        "|" + " --- |" * (len(targets) + 2),
+    ]
+    for entry in published:
+        ranks = [f"{entry.srcc[t]:.3f}" if t in entry.srcc else "-" for t in targets]
+        lines.append("| " + " | ".join([entry.method, *ranks, entry.source]) + " |")
+    return [*lines, ""]

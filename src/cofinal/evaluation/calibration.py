@@ -1,0 +1,130 @@
+"""On whom a trained model is calibrated: a part kept aside, or everybody, out of folds.
+
+Both give errors of models on performances that these had not seen. A part kept aside has the
+promise of split conformal exactly; out-of-fold errors are those of models trained on four fifths.
+
+Source: split conformal, Lei et al., JASA 2018; folds: cross-conformal, Vovk, "Cross-conformal
+predictors", 2015. Differs: with folds, the errors of all folds are pooled around the prediction of
+the one model trained on everything, as in the naive form of CV+ (Barber et al., 2021).
+
+Letters: N performances, K targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
+
+from cofinal.config import CalibrationSettings, Preset, ProtocolSettings
+from cofinal.data.dataset import Dataset
+from cofinal.errors import CofinalError
+from cofinal.evaluation.coverage import calibrate
+from cofinal.evaluation.evaluate import fold_folder, predict_fold
+from cofinal.evaluation.folds import Fold, group_values, make_folds
+from cofinal.evaluation.intervals import CONFIDENCE, Calibration, check_possible
+from cofinal.models.ensemble import Ensemble
+from cofinal.models.inference import predict_scores, predicted_grades
+from cofinal.progress import track
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class CalibrationPlan:
+    """Who is trained on, and who calibrates; made before training, so that refusals come first."""
+
+    training: Dataset
+    aside: Dataset | None = None
+    """Performances of "part", which take no part in training."""
+    folds: tuple[Fold, ...] = ()
+    """Folds of "folds", over `training`."""
+    protocol: ProtocolSettings = field(default_factory=ProtocolSettings)
+    """What `folds` were made by."""
+
+
+def plan_calibration(
+    labelled: Dataset, settings: CalibrationSettings, seed: int
+) -> CalibrationPlan:
+    """Decides who calibrates.
+
+    Args:
+        labelled: the performances of the split "train".
+        settings: how to calibrate.
+        seed: seed of the choice of a part.
+
+    Raises:
+        CofinalError: unknown groups, too few performances or groups, or MAPIE missing.
+    """
+    if settings.calibration == "none":
+        return CalibrationPlan(labelled)
+    groups = calibration_groups(labelled, settings)
+    if settings.calibration == "folds":
+        check_possible(len(labelled), CONFIDENCE)
+        protocol = ProtocolSettings(
+            "group" if groups else "kfold", folds=FOLDS, group=settings.calibration_group
+        )
+        return CalibrationPlan(labelled, None, tuple(make_folds(labelled, protocol)), protocol)
+    splitter = GroupShuffleSplit if groups else ShuffleSplit
+    split = splitter(1, test_size=settings.calibration_share, random_state=seed)
+    try:
+        training, aside = next(split.split(np.zeros(len(labelled)), groups=groups))
+    except ValueError as error:  # a share so large that nobody is left to train on
+        raise CofinalError(
+            f"setting calibration_share is {settings.calibration_share:g}, which leaves nothing "
+            "to train on; name a smaller share"
+        ) from error
+    check_possible(len(aside), CONFIDENCE)
+    return CalibrationPlan(labelled.subset(training), labelled.subset(aside))
+
+
+def calibration_groups(labelled: Dataset, settings: CalibrationSettings) -> Sequence[str] | None:
+    """The group of each performance, None without groups; too few to be parted get a sentence."""
+    column, groups = settings.calibration_group, None
+    if column is not None:
+        otherwise = "leave out --calibration-group"
+        groups = group_values(labelled, column, "--calibration-group", otherwise)
+    count = len(set(groups)) if groups else len(labelled)
+    least = FOLDS if settings.calibration == "folds" else 2
+    if count < least:
+        what = f"groups in {column!r}" if groups else "training performances"
+        raise CofinalError(
+            f"{count} {what} cannot be parted for --calibration {settings.calibration}, which "
+            f"needs {least}; leave out --calibration, or name another --calibration-group"
+        )
+    return groups
+
+
+def run_calibration(
+    plan: CalibrationPlan,
+    model: Ensemble,
+    preset: Preset,
+    folder: str | Path,
+    show_progress: bool = True,
+) -> Calibration | None:
+    """Calibrates a model trained on `plan.training`; None if the plan says nobody.
+
+    Args:
+        plan: who calibrates.
+        model: the trained model; its grade edges tell the grade of each prediction.
+        preset: how it was trained.
+        folder: run folder; finished folds found there are not trained again.
+        show_progress: whether to show progress on standard error.
+    """
+    if plan.aside is not None:
+        predicted_NK, scores_NK = predict_scores(model, plan.aside.clips), plan.aside.scores
+    elif plan.folds:
+        predicted_NK, scores_NK = np.empty_like(plan.training.scores), plan.training.scores
+        with track("calibrating", len(plan.folds), show_progress) as advance:
+            for done, fold in enumerate(plan.folds, 1):
+                place = fold_folder(folder, "calibration", fold)
+                predicted_NK[fold.held_out] = predict_fold(
+                    plan.training, fold, preset, plan.protocol, place
+                )
+                advance(done, fold.name)
+    else:
+        return None
+    return calibrate(predicted_NK, scores_NK, predicted_grades(model, predicted_NK))

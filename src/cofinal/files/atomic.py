@@ -1,0 +1,72 @@
+"""Files that are either whole or absent: write to a neighbour, then rename."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cofinal.errors import CofinalError
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; renames it to `path` when the block succeeds.
+
+    A kill at any moment leaves either the old file or the new one. Folders are created as needed.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    except OSError as error:
+        raise CofinalError(
+            f"cannot write {path}: {error.strerror or error}; choose a folder you may write to"
+        ) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp files are private; results should follow the user's umask like any other file.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes `text` as UTF-8, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes `value` as indented JSON, atomically; NaN and infinity are refused, not written."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_json(path: str | Path, what: str) -> Any:
+    """Reads a JSON file.
+
+    Args:
+        path: the file.
+        what: what the file should be, for the message, for example "a model's config.json".
+
+    Raises:
+        CofinalError: the file is missing, unreadable or no JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CofinalError(
+            f"cannot read {path} ({error.strerror or error}); expected {what}"
+        ) from error
+    except (ValueError, RecursionError) as error:  # the latter: brackets without end
+        raise CofinalError(f"{path} is not JSON ({error}); expected {what}") from error

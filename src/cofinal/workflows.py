@@ -1,0 +1,127 @@
+"""From a data source to a model folder with its held-out result: what `cofinal train` does."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cofinal.config import CalibrationSettings, DataSource, Preset, ProtocolSettings
+from cofinal.data.dataset import Dataset, load_dataset
+from cofinal.data.sheets import Element, read_sheets
+from cofinal.errors import CofinalError
+from cofinal.evaluation.calibration import plan_calibration, run_calibration
+from cofinal.evaluation.coverage import coverage
+from cofinal.evaluation.evaluate import summarise
+from cofinal.evaluation.intervals import CONFIDENCE
+from cofinal.evaluation.result import EvaluationResult
+from cofinal.explain.aligner import Aligner
+from cofinal.explain.aligner_fit import fit_aligner
+from cofinal.explain.neighbours import NeighbourIndex
+from cofinal.modelfolder.aligner import write_aligner
+from cofinal.modelfolder.folder import ModelInfo, save_model
+from cofinal.modelfolder.neighbours import write_neighbours
+from cofinal.models.ensemble import Ensemble
+from cofinal.models.inference import predict_scores
+from cofinal.models.interface import Task
+from cofinal.training.loop import train
+from cofinal.training.runs import data_fingerprint
+
+NO_CALIBRATION = CalibrationSettings()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training left behind."""
+
+    model_folder: Path
+    result: EvaluationResult | None
+    """Measures on the test split; None if the data has none."""
+
+
+def train_model(
+    source: DataSource,
+    preset: Preset,
+    folder: str | Path,
+    show_progress: bool = True,
+    calibration: CalibrationSettings = NO_CALIBRATION,
+    sheet: str | Path | None = None,
+) -> Outcome:
+    """Trains on the split "train", saves the model, and measures it on the split "test".
+
+    Args:
+        source: the data.
+        preset: method, settings, training.
+        folder: run folder; a killed run found there continues.
+        show_progress: whether to show progress on standard error.
+        calibration: on whom prediction intervals are calibrated.
+        sheet: elements of the performances in order; the model then learns to place them in time.
+
+    Raises:
+        CofinalError: unfit data, or `folder` holds another run.
+    """
+    dataset = load_dataset(source)
+    plan = plan_calibration(dataset.split("train"), calibration, preset.training.seed)
+    training = plan.training
+    aligner = None if sheet is None else aligner_of(training, read_sheets(sheet), str(sheet))
+    model = train(training, preset, folder, show_progress)
+    task = Task(training.channels, training.targets)
+    info = ModelInfo(
+        preset,
+        task,
+        training.recipe,
+        data_fingerprint(training),
+        calibration=run_calibration(plan, model, preset, folder, show_progress),
+    )
+    model_folder = Path(folder) / "model"
+    write_neighbours(index_of(training, model), info, model_folder)
+    if aligner is not None:
+        write_aligner(aligner, info, model_folder)
+    if "test" not in dataset.splits:
+        save_model(model, info, model_folder)
+        return Outcome(model_folder, None)
+    held_out = dataset.split("test")
+    result = measure_model(model, held_out, info)
+    save_model(model, replace(info, measured=result.to_json()), model_folder)
+    result.save(folder, held_out)  # last: a run with a result is a finished run
+    return Outcome(model_folder, result)
+
+
+def index_of(training: Dataset, model: Ensemble) -> NeighbourIndex:
+    """What the model keeps of its training performances, to name those a new one is like."""
+    edges_KG = model.first.edges_KG.double().numpy()
+    return NeighbourIndex.build(
+        training.ids, training.clips, training.scores, training.targets, edges_KG
+    )
+
+
+def aligner_of(training: Dataset, sheets: dict[str, tuple[Element, ...]], where: str) -> Aligner:
+    """What places elements in time, learned from the training performances that have a sheet.
+
+    Raises:
+        CofinalError: fewer than two of them have one, or a sheet has more elements than clips.
+    """
+    known = [i for i, identifier in enumerate(training.ids) if identifier in sheets]
+    if len(known) < 2:
+        raise CofinalError(
+            f"{where} has elements of {len(known)} of the {len(training)} training performances; "
+            "expected two or more, under the ids of the labels"
+        )
+    orders = [sheets[training.ids[i]] for i in known]
+    return fit_aligner([training.clips[i] for i in known], orders)
+
+
+def measure_model(model: Ensemble, dataset: Dataset, info: ModelInfo) -> EvaluationResult:
+    """Measures a trained model on performances that took part in no choice."""
+    predictions = predict_scores(model, dataset.clips)
+    settings: dict[str, Any] = {"trained_on": info.data}
+    if info.calibration:
+        records = coverage(info.calibration.intervals(predictions, CONFIDENCE), dataset.scores)
+        settings["intervals"] = [
+            asdict(record) | {"target": dataset.targets[record.target], "confidence": CONFIDENCE}
+            for record in records
+        ]
+    protocol = ProtocolSettings(protocol="final")
+    return summarise(dataset, predictions[np.newaxis], info.preset, protocol, settings)
