@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from cofinal.data.dataset import Dataset, load_dataset
     from cofinal.data.features import read_features
     from cofinal.errors import CofinalError
-    from cofinal.evaluation.coverage import calibrate, coverage
+    from cofinal.evaluation.coverage import coverage
     from cofinal.evaluation.evaluate import evaluate
-    from cofinal.evaluation.intervals import Calibration
+    from cofinal.evaluation.intervals import Calibration, calibrate
     from cofinal.evaluation.metrics import fisher_mean, mae, r_l2, srcc, within_group_srcc
     from cofinal.evaluation.result import EvaluationResult
     from cofinal.extraction.backbones.loading import load_backbone
@@ -61,7 +61,7 @@ _PUBLIC = {
     "TargetPrediction": "records",
     "TrainingSettings": "config",
     "TuningResult": "benchmark.tuning",
-    "calibrate": "evaluation.coverage",
+    "calibrate": "evaluation.intervals",
     "check_dataset": "data.checks",
     "coverage": "evaluation.coverage",
     "evaluate": "evaluation.evaluate",

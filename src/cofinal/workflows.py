@@ -118,10 +118,10 @@ def measure_model(model: Ensemble, dataset: Dataset, info: ModelInfo) -> Evaluat
     predictions = predict_scores(model, dataset.clips)
     settings: dict[str, Any] = {"trained_on": info.data}
     if info.calibration:
-        records = coverage(info.calibration.intervals(predictions, CONFIDENCE), dataset.scores)
+        intervals = info.calibration.intervals(predictions, CONFIDENCE)
         settings["intervals"] = [
-            asdict(record) | {"target": dataset.targets[record.target], "confidence": CONFIDENCE}
-            for record in records
+            asdict(record) | {"confidence": CONFIDENCE}
+            for record in coverage(intervals, dataset.scores, dataset.targets)
         ]
     protocol = ProtocolSettings(protocol="final")
     return summarise(dataset, predictions[np.newaxis], info.preset, protocol, settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import sys
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -13,8 +13,15 @@ import pytest
 import scipy.stats
 
 from cofinal.errors import CofinalError
-from cofinal.evaluation.coverage import calibrate, coverage
-from cofinal.evaluation.intervals import Calibration, check_possible, least_performances
+from cofinal.evaluation.coverage import coverage
+from cofinal.evaluation.intervals import (
+    Calibration,
+    calibrate,
+    check_possible,
+    half_width,
+    least_performances,
+    rank,
+)
 
 CONFIDENCES = [0.5, 0.8, 0.9, 0.95]
 # Two-sided chance that a correct program fails one coverage test; seeds are fixed.
@@ -129,11 +136,49 @@ def test_the_least_number_is_enough_and_one_less_is_not(confidence: float, least
 
 
 @pytest.mark.parametrize("hundredths", range(1, 100))
-def test_mapie_gives_an_interval_wherever_the_least_number_says_so(hundredths: int) -> None:
+def test_the_rank_is_exact_and_within_reach_wherever_the_least_number_says_so(
+    hundredths: int,
+) -> None:
     confidence = hundredths / 100
-    errors = np.arange(1.0, least_performances(confidence) + 1)
-    calibration = calibrate(np.zeros((len(errors), 1)), errors[:, None])
-    assert np.isfinite(calibration.intervals(np.zeros((1, 1)), confidence)).all()
+    least = least_performances(confidence)
+    for count in range(least, least + 300):
+        k = rank(count, confidence)
+        # In whole numbers: k is the least with 100 k >= (N + 1) hundredths, and at most N.
+        assert 100 * (k - 1) < (count + 1) * hundredths <= 100 * k
+        assert 1 <= k <= count
+    assert least == 1 or rank(least - 1, confidence) > least - 1
+
+
+@pytest.fixture(scope="module")
+def mapie_half_width() -> Callable[[np.ndarray, float], float]:
+    """What MAPIE, another program, says for a prediction of zero."""
+    from mapie.regression import SplitConformalRegressor
+    from sklearn.dummy import DummyRegressor
+
+    zero = DummyRegressor(strategy="constant", constant=0.0).fit([[0.0]], [0.0])
+
+    def half(error_N: np.ndarray, confidence: float) -> float:
+        regressor = SplitConformalRegressor(zero, confidence_level=confidence, prefit=True)
+        regressor.conformalize(np.zeros((len(error_N), 1)), error_N)
+        bounds = regressor.predict_interval([[0.0]], allow_infinite_bounds=True)[1]
+        return float(bounds[0, 1, 0])
+
+    return half
+
+
+@pytest.mark.parametrize("confidence", [0.25, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95])
+def test_mapie_gives_the_same_widths(
+    confidence: float, mapie_half_width: Callable[[np.ndarray, float], float]
+) -> None:
+    rng = np.random.default_rng(int(100 * confidence))
+    for count in range(least_performances(confidence), 161):
+        error_N = rng.exponential(size=count) * rng.choice([-1, 1], count)
+        expected = mapie_half_width(error_N, confidence)
+        ours = half_width(error_N, confidence)
+        if ours != expected:
+            # Where (N + 1) confidence is whole, binary rounding may take MAPIE one rank further.
+            assert ((count + 1) * Fraction(str(confidence))).denominator == 1
+            assert expected == np.sort(np.abs(error_N))[rank(count, confidence)]
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, 90.0, -0.1, math.nan, 1e-300, math.inf])
@@ -221,12 +266,6 @@ def test_nothing_to_score_gives_nothing() -> None:
     assert calibration.intervals(np.zeros((0, 2)), 0.9).shape == (0, 2, 2)
 
 
-def test_without_mapie_a_sentence_tells_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "mapie.regression", None)
-    with pytest.raises(CofinalError, match=r"run: pip install 'cofinal\[intervals\]'"):
-        calibrate(*simulated(np.random.default_rng(0), 20)).intervals(np.zeros((1, 2)), 0.9)
-
-
 def test_coverage_counts_ends_and_has_the_clopper_pearson_interval() -> None:
     intervals = np.zeros((20, 2, 2))
     intervals[..., 1] = np.arange(1, 21)[:, None] * [1.0, 2.0]
@@ -235,6 +274,10 @@ def test_coverage_counts_ends_and_has_the_clopper_pearson_interval() -> None:
     scores[:3, 1] = -0.1
     first, second = coverage(intervals, scores)
     assert (first.target, first.performances, first.coverage) == (0, 20, 1.0)
+    assert [record.target for record in coverage(intervals, scores, ("TES", "PCS"))] == [
+        "TES",
+        "PCS",
+    ]
     assert first.coverage_interval == (pytest.approx(0.025 ** (1 / 20)), 1.0)
     assert (first.mean_width, second.mean_width) == (10.5, 21.0)
     beta = scipy.stats.beta

@@ -13,12 +13,6 @@ from typing import Any
 import numpy as np
 
 from cofinal.benchmark.comparison import Comparison, compare
-from cofinal.benchmark.coverage import (
-    CoverageRow,
-    Predicted,
-    can_measure_coverage,
-    coverage_rows,
-)
 from cofinal.benchmark.plan import Entry, is_trained, official, plan_jobs
 from cofinal.config import BenchmarkSettings, ProtocolSettings
 from cofinal.data.dataset import Dataset
@@ -32,6 +26,7 @@ from cofinal.evaluation.cells import (
     run_job,
     save_cells,
 )
+from cofinal.evaluation.coverage import FoldCoverage, Predicted, fold_coverage
 from cofinal.evaluation.evaluate import summarise
 from cofinal.evaluation.metrics import srcc
 from cofinal.evaluation.result import EvaluationResult
@@ -74,7 +69,7 @@ class ProtocolResult:
     """Target -> the best of the methods that learn without gradients."""
     comparisons: dict[str, list[Comparison]]
     """Target -> each method against the best baseline."""
-    coverage: dict[str, list[CoverageRow]] = field(default_factory=dict)
+    coverage: dict[str, list[FoldCoverage]] = field(default_factory=dict)
     """Label -> how its prediction intervals did."""
 
 
@@ -129,8 +124,6 @@ def run_benchmark(
                 report(done, total)
     names = list(dict.fromkeys(name for name, _ in jobs))
     found = {name: protocol_result(name, dataset, entries, jobs, folder) for name in names}
-    if not can_measure_coverage():
-        return list(found.values())
     return [
         replace(result, coverage=protocol_coverage(result, found, dataset, settings.confidence))
         for result in found.values()
@@ -142,7 +135,7 @@ def protocol_coverage(
     results: Mapping[str, ProtocolResult],
     dataset: Dataset,
     confidence: float,
-) -> dict[str, list[CoverageRow]]:
+) -> dict[str, list[FoldCoverage]]:
     """Coverage of each method, calibrated on folds of the same kind and on random folds.
 
     The second is what one gets who calibrates on random performances and then meets a new event.
@@ -153,7 +146,7 @@ def protocol_coverage(
             row
             for name in sources
             if len(results[name].methods[label].predicted.folds) > 1
-            for row in coverage_rows(
+            for row in fold_coverage(
                 method.predicted,
                 results[name].methods[label].predicted,
                 name,

@@ -22,10 +22,9 @@ from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 from cofinal.config import CalibrationSettings, Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
-from cofinal.evaluation.coverage import calibrate
 from cofinal.evaluation.evaluate import fold_folder, predict_fold
 from cofinal.evaluation.folds import Fold, group_values, make_folds
-from cofinal.evaluation.intervals import CONFIDENCE, Calibration, check_possible
+from cofinal.evaluation.intervals import CONFIDENCE, Calibration, calibrate, check_possible
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.inference import predict_scores, predicted_grades
 from cofinal.progress import track
@@ -57,7 +56,7 @@ def plan_calibration(
         seed: seed of the choice of a part.
 
     Raises:
-        CofinalError: unknown groups, too few performances or groups, or MAPIE missing.
+        CofinalError: unknown groups, or too few performances or groups.
     """
     if settings.calibration == "none":
         return CalibrationPlan(labelled)

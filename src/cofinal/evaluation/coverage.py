@@ -1,4 +1,4 @@
-"""Prediction intervals: made from held-out predictions, and measured on others.
+"""Do prediction intervals hold what they promise? Measured on performances with scores.
 
 Letters: N performances, K targets.
 """
@@ -6,58 +6,39 @@ Letters: N performances, K targets.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy.stats import binomtest
 
 from cofinal.errors import CofinalError
-from cofinal.evaluation.intervals import Calibration
-
-Numbers = np.ndarray | Sequence[Sequence[float]]
-
-
-def calibrate(
-    predicted_NK: Numbers, scores_NK: Numbers, grades_NK: np.ndarray | None = None
-) -> Calibration:
-    """Keeps what intervals are made of.
-
-    Args:
-        predicted_NK: points predicted for performances that took no part in training.
-        scores_NK: points given by the judges.
-        grades_NK: predicted grades, 0 the lowest, for intervals per grade.
-
-    Raises:
-        CofinalError: shapes that differ, or values that are not finite.
-    """
-    return Calibration(
-        np.asarray(predicted_NK, dtype=np.float64),
-        np.asarray(scores_NK, dtype=np.float64),
-        None if grades_NK is None else np.asarray(grades_NK),
-    )
+from cofinal.evaluation.intervals import Calibration, Numbers, least_performances
 
 
 @dataclass(frozen=True)
 class Coverage:
     """How intervals of one target did on performances with scores."""
 
-    target: int
-    """Index of the target, from 0."""
+    target: str | int
+    """Name of the target, or its index from 0 where targets have no names."""
     performances: int
     coverage: float
     """Share of performances whose interval holds their score, ends included."""
     coverage_interval: tuple[float, float]
-    """95 % Clopper-Pearson interval of the coverage."""
+    """95 % Clopper-Pearson interval of the coverage, as if performances were independent."""
     mean_width: float
     """Points."""
 
 
-def coverage(intervals_NK2: np.ndarray, scores_NK: Numbers) -> tuple[Coverage, ...]:
+def coverage(
+    intervals_NK2: np.ndarray, scores_NK: Numbers, targets: Sequence[str] = ()
+) -> tuple[Coverage, ...]:
     """Coverage and width of intervals, a record per target.
 
     Args:
         intervals_NK2: lower and upper ends in points.
         scores_NK: points given by the judges.
+        targets: K names for the records.
 
     Raises:
         CofinalError: shapes that do not fit each other, or nothing to measure.
@@ -81,7 +62,7 @@ def coverage(intervals_NK2: np.ndarray, scores_NK: Numbers) -> tuple[Coverage, .
         ends = binomtest(int(inside_N.sum()), len(inside_N)).proportion_ci(0.95, "exact")
         records.append(
             Coverage(
-                target=k,
+                target=targets[k] if targets else k,
                 performances=len(inside_N),
                 coverage=float(inside_N.mean()),
                 coverage_interval=(float(ends.low), float(ends.high)),
@@ -89,3 +70,89 @@ def coverage(intervals_NK2: np.ndarray, scores_NK: Numbers) -> tuple[Coverage, .
             )
         )
     return tuple(records)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Out-of-fold predictions of one method under one protocol, with one seed."""
+
+    folds: tuple[np.ndarray, ...]
+    """Positions of each fold's held-out performances."""
+    points_NK: np.ndarray
+    """NaN for performances in no fold."""
+    grades_NK: np.ndarray | None
+    """Most probable grade, 0 the lowest; None where the method has no grades."""
+
+
+@dataclass(frozen=True)
+class FoldCoverage(Coverage):
+    """How intervals of one target did that were calibrated on other folds."""
+
+    calibrated_on: str
+    """Protocol whose errors made the intervals."""
+    per_grade: bool
+
+
+def fold_coverage(
+    judged: Predicted,
+    calibration: Predicted,
+    calibrated_on: str,
+    scores_NK: np.ndarray,
+    targets: Sequence[str],
+    confidence: float,
+) -> list[FoldCoverage]:
+    """Coverage and width per target, over all performances alike and per predicted grade.
+
+    Args:
+        judged: predictions that get intervals.
+        calibration: predictions whose errors make them; the same, or those of another protocol.
+            Performances of the fold at hand never take part.
+        calibrated_on: name of that protocol, for the result.
+        scores_NK: points given.
+        targets: names of the targets.
+        confidence: what the intervals promise.
+
+    Returns:
+        Nothing where folds leave too few performances for the confidence.
+    """
+    rows = []
+    for per_grade in (False, True):
+        if per_grade and (judged.grades_NK is None or calibration.grades_NK is None):
+            continue
+        intervals_NK2 = fold_intervals(judged, calibration, scores_NK, confidence, per_grade)
+        known_N = np.isfinite(intervals_NK2).all((1, 2))
+        if not known_N.any():
+            return []
+        for record in coverage(intervals_NK2[known_N], scores_NK[known_N], targets):
+            rows.append(
+                FoldCoverage(**asdict(record), calibrated_on=calibrated_on, per_grade=per_grade)
+            )
+    return rows
+
+
+def fold_intervals(
+    judged: Predicted,
+    calibration: Predicted,
+    scores_NK: np.ndarray,
+    confidence: float,
+    per_grade: bool,
+) -> np.ndarray:
+    """Intervals (N, K, 2) in points, each fold's from the errors outside it; NaN where none.
+
+    Those errors were made by models that had not seen the performances. Source: Vovk,
+    "Cross-conformal predictors", 2015. Differs: each fold keeps its own model, so the promise is
+    that of split conformal, up to the models' sizes.
+    """
+    answer = np.full((*scores_NK.shape, 2), np.nan)
+    known_N = np.isfinite(calibration.points_NK).all(1)
+    for fold in judged.folds:
+        outside_N = known_N.copy()
+        outside_N[fold] = False
+        if outside_N.sum() < least_performances(confidence):
+            continue
+        grades_nK = grades_BK = None
+        if per_grade and judged.grades_NK is not None and calibration.grades_NK is not None:
+            grades_nK, grades_BK = calibration.grades_NK[outside_N], judged.grades_NK[fold]
+        errors = Calibration(calibration.points_NK[outside_N], scores_NK[outside_N], grades_nK)
+        answer[fold] = errors.intervals(judged.points_NK[fold], confidence, grades_BK)
+    return answer

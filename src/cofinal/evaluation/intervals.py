@@ -5,8 +5,7 @@ among the k smallest of all N + 1 with probability k / (N + 1) at least. So the 
 k-th smallest calibration error to both sides, k = ceil((N + 1) confidence), which asks k <= N.
 
 Source: Lei et al., "Distribution-free predictive inference for regression", JASA 2018; by grade:
-Vovk et al., "Algorithmic learning in a random world", 2005 (Mondrian); computed by MAPIE.
-Differs: nothing. Where (N + 1) confidence is whole, rounding may make MAPIE take one rank more.
+Vovk et al., "Algorithmic learning in a random world", 2005 (Mondrian). Differs: nothing.
 
 Letters: N calibration performances, B new performances, K targets.
 """
@@ -14,18 +13,26 @@ Letters: N calibration performances, B new performances, K targets.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
 
 from cofinal.errors import CofinalError
-from cofinal.extras import import_extra
 
 # What `cofinal score` promises unless told otherwise.
 CONFIDENCE = 0.9
+Numbers = np.ndarray | Sequence[Sequence[float]]
+
+
+def rank(performances: int, confidence: float) -> int:
+    """k, the rank of the error that the interval reaches; beyond N where N is too small.
+
+    In decimals: 10 x 0.9 is 9, but a little more in binary, which would take one rank too many.
+    """
+    return math.ceil((performances + 1) * Fraction(str(float(confidence))))
 
 
 def least_performances(confidence: float) -> int:
@@ -41,51 +48,48 @@ def least_performances(confidence: float) -> int:
         raise CofinalError(
             f"confidence is {confidence:g}; expected more than 0 and less than 1, for example 0.9"
         )
-    # As decimals, as MAPIE does: 1 / (1 - 0.9) is a little above 10 in binary.
     return max(math.ceil(1 / (1 - Fraction(str(float(confidence))))) - 1, 1)
 
 
 def check_possible(performances: int, confidence: float) -> None:
-    """Refuses what no interval can come of: a confidence, too few performances, no MAPIE."""
+    """Refuses what no interval can come of: a confidence, or too few performances."""
     least = least_performances(confidence)
     if performances < least:
         raise CofinalError(
             f"{performances} calibration performances are too few for confidence {confidence:g}, "
             f"which needs {least}; calibrate on more, or ask for a lower confidence"
         )
-    import_extra("mapie.regression", "prediction intervals need MAPIE", "intervals")
 
 
-class _Identity(RegressorMixin, BaseEstimator):
-    """Predicts its input: MAPIE is given predictions where others give it features."""
-
-    is_fitted = True
-
-    def fit(self, X: np.ndarray, y: np.ndarray) -> _Identity:
-        """There is nothing to fit."""
-        return self
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """The only column of (B, 1)."""
-        return X[:, 0]
-
-
-def conformal_intervals(error_N: np.ndarray, predicted_B: np.ndarray, confidence: float) -> Any:
-    """Intervals (B, 2) around predictions of one target.
+def half_width(error_N: np.ndarray, confidence: float) -> float:
+    """How far an interval reaches to both sides, in points.
 
     Args:
         error_N: score minus prediction of each calibration performance; only sizes count.
-        predicted_B: new predictions, in points.
         confidence: see `least_performances`, which N must not be below.
     """
-    from mapie.regression import SplitConformalRegressor
+    k = rank(len(error_N), confidence)
+    return float(np.partition(np.abs(error_N), k - 1)[k - 1])
 
-    regressor = SplitConformalRegressor(_Identity(), confidence_level=confidence, prefit=True)
-    # As errors around zero, MAPIE's check of its own rounding holds on any scale of scores.
-    regressor.conformalize(np.zeros((len(error_N), 1)), error_N)
-    # Infinite bounds cannot occur; allowed, they spare one performance more than theory asks.
-    bounds = regressor.predict_interval(predicted_B[:, None], allow_infinite_bounds=True)[1]
-    return bounds[:, :, 0]
+
+def calibrate(
+    predicted_NK: Numbers, scores_NK: Numbers, grades_NK: np.ndarray | None = None
+) -> Calibration:
+    """Keeps what intervals are made of.
+
+    Args:
+        predicted_NK: points predicted for performances that took no part in training.
+        scores_NK: points given by the judges.
+        grades_NK: predicted grades, 0 the lowest, for intervals per grade.
+
+    Raises:
+        CofinalError: shapes that differ, or values that are not finite.
+    """
+    return Calibration(
+        np.asarray(predicted_NK, dtype=np.float64),
+        np.asarray(scores_NK, dtype=np.float64),
+        None if grades_NK is None else np.asarray(grades_NK),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,27 +143,24 @@ class Calibration:
                 grade with too few of them (see `least_performances`) is served by all.
 
         Raises:
-            CofinalError: other shapes, a confidence that N performances cannot give, grades asked
-                of a calibration without, or MAPIE missing.
+            CofinalError: other shapes, a confidence that N performances cannot give, or grades
+                asked of a calibration without.
         """
         predicted_BK = np.asarray(predicted_BK, dtype=np.float64)
         grades_BK = None if grades_BK is None else np.asarray(grades_BK)
         check_possible(len(self), confidence)
         self._check_new(predicted_BK, grades_BK)
-        answer = np.empty((*predicted_BK.shape, 2))
-        if not len(predicted_BK):
-            return answer
-        for k, predicted_B in enumerate(predicted_BK.T):
-            error_N = self.errors[:, k]
-            answer[:, k] = conformal_intervals(error_N, predicted_B, confidence)
+        half_BK = np.empty(predicted_BK.shape)
+        for k, error_N in enumerate(self.errors.T):
+            half_BK[:, k] = half_width(error_N, confidence)
             if grades_BK is None or self.grades_NK is None:
                 continue
             for grade in np.unique(grades_BK[:, k]):
-                own_N, own_B = self.grades_NK[:, k] == grade, grades_BK[:, k] == grade
+                own_N = self.grades_NK[:, k] == grade
                 if own_N.sum() >= least_performances(confidence):
-                    own = conformal_intervals(error_N[own_N], predicted_B[own_B], confidence)
-                    answer[own_B, k] = own
-        return answer
+                    half = half_width(error_N[own_N], confidence)
+                    half_BK[grades_BK[:, k] == grade, k] = half
+        return np.stack([predicted_BK - half_BK, predicted_BK + half_BK], axis=-1)
 
     def _check_new(self, predicted_BK: np.ndarray, grades_BK: np.ndarray | None) -> None:
         targets = self.predicted_NK.shape[1]
