@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
+from cofinal.evaluation.result import EvaluationResult
+from cofinal.explain.evidence import Evidence
 from cofinal.records import ClipFeatures, FeatureRecipe, Prediction, TargetPrediction, natural_key
 
 
@@ -50,6 +54,10 @@ def test_prediction_is_found_by_target_and_becomes_json() -> None:
     assert prediction["PCS"].score == 27.5
     with pytest.raises(CofinalError, match="it predicts PCS"):
         prediction["TES"]
+    with pytest.raises(KeyError) as unknown:
+        prediction["TES"]
+    # KeyError alone would print the sentence in quotes.
+    assert str(unknown.value).startswith("target 'TES' is not predicted")
     assert json.loads(json.dumps(prediction.to_json()))["targets"][0]["place"] == 0.9
 
 
@@ -62,3 +70,44 @@ def test_a_recipe_is_completed_by_what_another_knows() -> None:
     other = FeatureRecipe(backbone="i3d", fps=30.0, stride_frames=16)
     assert mine.completed(other) == FeatureRecipe(backbone="i3d", fps=25.0, stride_frames=16)
     assert FeatureRecipe().completed(other) == other
+
+
+def test_mistakes_are_value_errors() -> None:
+    with pytest.raises(ValueError, match="expected a float array"):
+        ClipFeatures([[1.0]])  # type: ignore[arg-type]
+
+
+def clips(value: float = 1.0) -> np.ndarray:
+    return np.array([[0.0, value], [2.0, 3.0]], dtype=np.float32)
+
+
+RECORDS = [
+    lambda value: ClipFeatures(clips(value), id="7"),
+    lambda value: TargetPrediction("PCS", 27.5, attention=clips(value)),
+    lambda value: Prediction("9", (TargetPrediction("PCS", 27.5, attention=clips(value)),), 2),
+    lambda value: Evidence("occlusion", ("PCS",), clips(value)),
+    lambda value: Dataset(
+        *("own", ("score",), ("a", "b"), clips(value), (clips(), clips())),
+        *(("train", "train"), (None, None), {"event": ("x", "y")}),
+    ),
+    lambda value: EvaluationResult(
+        *("ridge", {"folds": 2}, False, None, (), None, ("a",), clips(), clips(value)),
+        {"preset": {"model": {"grades": [value]}}},
+    ),
+]
+
+
+@pytest.mark.parametrize("make", RECORDS)
+def test_records_are_equal_and_hash_by_what_they_hold(make: Callable[[float], object]) -> None:
+    one, same, other = make(1.0), make(1.0), make(5.0)
+    assert one is not same and one == same and hash(one) == hash(same)
+    assert one not in (other, "else")
+    assert {one: "found"}[same] == "found"
+    assert len({one, same, other}) == 2
+    # The two zeros are one number.
+    assert make(0.0) == make(-0.0) and hash(make(0.0)) == hash(make(-0.0))
+
+
+def test_records_of_another_type_or_shape_differ() -> None:
+    assert ClipFeatures(clips()) != ClipFeatures(clips().astype(np.float16))
+    assert ClipFeatures(clips()) != ClipFeatures(clips().reshape(1, 4))

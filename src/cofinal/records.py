@@ -6,12 +6,40 @@ Letters: T clips, C backbone channels, G grades, K targets, N performances.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from cofinal.errors import CofinalError
+from cofinal.errors import CofinalError, UnknownNameError
+
+
+def _comparable(value: Any) -> Any:
+    """Something hashable that is equal for equal values: arrays by type, shape and content."""
+    if isinstance(value, np.ndarray):
+        # Adding zero makes one of the two zeros, which are equal and differ in their bytes.
+        content = value + 0 if value.dtype.kind == "f" else value
+        return value.dtype.str, value.shape, content.tobytes()
+    if isinstance(value, dict):
+        return frozenset((key, _comparable(entry)) for key, entry in value.items())
+    if isinstance(value, list | tuple):
+        return tuple(_comparable(entry) for entry in value)
+    if is_dataclass(value):
+        return type(value), tuple(_comparable(getattr(value, f.name)) for f in fields(value))
+    return value
+
+
+class Record:
+    """Base of frozen dataclasses (with `eq=False`) that hold arrays or dictionaries.
+
+    Such records are compared and hashed by their values, as other frozen dataclasses are.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and bool(_comparable(self) == _comparable(other))
+
+    def __hash__(self) -> int:
+        return hash(_comparable(self))
 
 
 @dataclass(frozen=True)
@@ -67,8 +95,8 @@ def first_faulty_clip(values: np.ndarray) -> int | None:
     return None if finite.all() else int(np.argmin(finite))
 
 
-@dataclass(frozen=True)
-class ClipFeatures:
+@dataclass(frozen=True, eq=False)
+class ClipFeatures(Record):
     """Clip features of one video: one row per clip, in time order."""
 
     values: np.ndarray
@@ -98,8 +126,8 @@ class ClipFeatures:
             )
 
 
-@dataclass(frozen=True)
-class TargetPrediction:
+@dataclass(frozen=True, eq=False)
+class TargetPrediction(Record):
     """What the model says of one target of one performance."""
 
     target: str
@@ -149,7 +177,9 @@ class Prediction:
             if entry.target == target:
                 return entry
         names = ", ".join(entry.target for entry in self.targets)
-        raise CofinalError(f"target {target!r} is not predicted by this model; it predicts {names}")
+        raise UnknownNameError(
+            f"target {target!r} is not predicted by this model; it predicts {names}"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values, for JSON."""

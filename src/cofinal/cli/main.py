@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -62,12 +64,24 @@ def parse(name: str, flags: list[str]) -> Any:
     build = getattr(command, "with_settings", None)
     if build is not None:
         command = build(flags)
-    return tyro.cli(
-        command,
-        args=flags,
-        prog=f"cofinal {name}",
-        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
-    )
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                command,
+                args=flags,
+                prog=f"cofinal {name}",
+                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
+            )
+    except SystemExit as stop:
+        # tyro puts the sentence of a setting's own check, a ValueError, into a box of its own.
+        mistake: BaseException | None = stop
+        while mistake is not None and not isinstance(mistake, CofinalError):
+            mistake = mistake.__context__
+        if mistake is not None:
+            raise mistake from None
+        sys.stderr.write(said.getvalue())
+        raise
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,11 +22,11 @@ from cofinal.data.findings import Finding, refuse_errors
 from cofinal.data.judges import judge_file, judge_marks, panel_marks
 from cofinal.data.labels import Label, LabelTable, read_card_labels, read_csv_labels
 from cofinal.errors import CofinalError
-from cofinal.records import FeatureRecipe, first_faulty_clip
+from cofinal.records import FeatureRecipe, Record, first_faulty_clip
 
 
-@dataclass(frozen=True)
-class Dataset:
+@dataclass(frozen=True, eq=False)
+class Dataset(Record):
     """N performances with everything known of them. Features are held once, as they were stored."""
 
     name: str

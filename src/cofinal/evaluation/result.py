@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cofinal.data.dataset import Dataset
+from cofinal.errors import UnknownNameError
 from cofinal.evaluation.metrics import (
     Measure,
     error_interval,
@@ -26,6 +27,7 @@ from cofinal.evaluation.metrics import (
 )
 from cofinal.files.atomic import write_json, write_text
 from cofinal.files.tables import aligned, csv_text
+from cofinal.records import Record
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Cell:
     within_interval: tuple[float, float] | None
 
 
-@dataclass(frozen=True)
-class EvaluationResult:
+@dataclass(frozen=True, eq=False)
+class EvaluationResult(Record):
     """The outcome of one method under one protocol."""
 
     method: str
@@ -75,7 +77,11 @@ class EvaluationResult:
 
     def __getitem__(self, target: str) -> Cell:
         """The first cell of a target, for example `result["PCS"].srcc`."""
-        return next(cell for cell in self.cells if cell.target == target)
+        for cell in self.cells:
+            if cell.target == target:
+                return cell
+        names = ", ".join(dict.fromkeys(cell.target for cell in self.cells))
+        raise UnknownNameError(f"target {target!r} was not measured; there are {names}")
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values, without the predictions."""

@@ -21,7 +21,7 @@ from cofinal.explain.aligner import Aligner, Placement, border_seconds
 from cofinal.explain.evidence import Evidence, score_points
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import pad_clips
-from cofinal.records import ClipFeatures
+from cofinal.records import ClipFeatures, Record
 
 # A stretch of clips: the first one, counted from 0, and how many.
 Stretch = tuple[int, int]
@@ -29,8 +29,8 @@ Stretch = tuple[int, int]
 SLACK_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
-class PlacedElement:
+@dataclass(frozen=True, eq=False)
+class PlacedElement(Record):
     """An element in time, and what it did to each score."""
 
     number: int

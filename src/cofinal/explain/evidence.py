@@ -21,7 +21,7 @@ from torch import Tensor
 
 from cofinal.errors import CofinalError
 from cofinal.models.ensemble import Ensemble
-from cofinal.records import ClipFeatures
+from cofinal.records import ClipFeatures, Record
 
 Mode = Literal["remove", "mean"]
 # Clips left out together unless told otherwise. One clip told most on nearly every count, see
@@ -35,7 +35,7 @@ COMPLETENESS = 0.02
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class Evidence(Record):
     """What each clip of one performance did to its scores."""
 
     method: str

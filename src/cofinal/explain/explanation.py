@@ -12,7 +12,7 @@ from cofinal.explain.moments import Moment, strongest
 from cofinal.explain.neighbours import Neighbour, NeighbourIndex
 from cofinal.explain.ways import Way
 from cofinal.models.ensemble import Ensemble
-from cofinal.records import ClipFeatures, Prediction
+from cofinal.records import ClipFeatures, Prediction, Record
 
 Method = Literal["occlusion", "attention", "gradients"]
 # From this percentile of strangeness on, people are warned.
@@ -21,8 +21,8 @@ STRANGE = 95
 SAME = 0.99
 
 
-@dataclass(frozen=True)
-class Told:
+@dataclass(frozen=True, eq=False)
+class Told(Record):
     """What is told of one target."""
 
     target: str
@@ -35,8 +35,8 @@ class Told:
     """For each grade, lowest first; empty if the model keeps no index."""
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, eq=False)
+class Explanation(Record):
     """What is told of one performance."""
 
     id: str

@@ -104,6 +104,8 @@ def load_model(folder: str | Path) -> tuple[Ensemble, ModelInfo]:
             info = replace(info, calibration=read_calibration(folder, info.task))
         model = Ensemble([build_model(info.preset, info.task) for _ in range(config["members"])])
         model.load_state_dict(load_file(folder / WEIGHTS))
+    except CofinalError:
+        raise
     except (KeyError, TypeError, ValueError, OSError, RuntimeError, SafetensorError) as error:
         if isinstance(error, KeyError):
             first_line = f"{CONFIG} lacks {error}"
