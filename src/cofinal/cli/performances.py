@@ -43,7 +43,6 @@ class PerformancesCommand:
     def features(self, scorer: Scorer, path: Path) -> ClipFeatures:
         """Clip features of one file, by what its name says it is."""
         from cofinal.errors import CofinalError
-        from cofinal.extraction.extractor import extract_like
 
         if path.suffix.lower() == ".npy":
             return scorer.checked(path)
@@ -51,6 +50,8 @@ class PerformancesCommand:
             raise CofinalError(
                 f"{path} is a folder; name video or .npy files, for example {path / '*.npy'}"
             )
+        from cofinal.extraction.extractor import extract_like
+
         with track(f"extracting {path.name}", 1.0) as advance:
             features = extract_like(
                 path,

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.linear_model import RidgeCV
 from torch import Tensor, nn
 
 from cofinal.config import RidgeSettings
@@ -60,6 +59,8 @@ def solve_ridge(
     Raises:
         CofinalError: fewer than three performances.
     """
+    from sklearn.linear_model import RidgeCV  # only training waits for scikit-learn
+
     if len(features_NF) < 3:
         raise CofinalError(
             f"{len(features_NF)} training performances; ridge regression needs at least 3"

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.svm import SVR
 from torch import Tensor, nn
 
 from cofinal.config import SvrSettings
@@ -45,6 +44,8 @@ class KernelReadout(nn.Module):
 
     def fit(self, features_NC: np.ndarray, scores_NK: np.ndarray, settings: SvrSettings) -> None:
         """Solves one regression a target, on standardised features and scores in points."""
+        from sklearn.svm import SVR  # only training waits for scikit-learn
+
         gamma = settings.gamma / features_NC.shape[1]
         centre_K, spread_K = standard_scale(scores_NK)
         weights_NK, bias_K = np.zeros(scores_NK.shape), np.zeros(len(centre_K))
