@@ -22,6 +22,7 @@ LAYERS = [
     {"data"},
     {"generated", "training", "extraction"},
     {"evaluation", "explain"},
+    {"agreement"},
     {"modelfolder"},
     {"benchmark"},
     {"audit"},

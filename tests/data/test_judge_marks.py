@@ -185,3 +185,36 @@ def test_a_data_set_carries_its_judges_marks(
     odd = written(tmp_path, HEADER + "p999,A,execution,3\n", "odd.csv")
     with pytest.raises(CofinalError, match="'p999' has no label"):
         load_dataset(replace(source, judges=odd))
+
+
+def test_a_judge_may_mark_a_performance_on_several_occasions(tmp_path: Path) -> None:
+    lines = "a,J1,x,10,5\na,J1,x,9,4\na,J2,x,1,7\nb,J1,x,2,3\nb,J2,x,1,\nb,J2,x,2,8\n"
+    judged = judge_marks(written(tmp_path, "id,judge,target,occasion,mark\n" + lines))
+    assert judged.judges == {"x": ("J1", "J2")}
+    np.testing.assert_array_equal(judged.marks["x"], [[4, 7], [3, np.nan]])
+    np.testing.assert_array_equal(judged.again["x"], [[[5, np.nan], [np.nan, 8]]])
+    assert not judge_marks(written(tmp_path, HEADER + "a,J1,x,5\n")).again
+
+
+def test_components_of_skating_are_told_apart_under_any_years_names(tmp_path: Path) -> None:
+    sheets = {
+        str(year): {
+            "sheet": {
+                "elements": [],
+                "components": [
+                    {"name": "Skating Skills", "factor": 0.8, "judges": [5, 6.25]},
+                    {"name": name, "factor": 0.8, "judges": [7, None]},
+                ],
+            }
+        }
+        for year, name in ((2015, "Transition / Linking Footwork"), (2017, "Transitions"))
+    }
+    path = written(tmp_path, json.dumps(sheets), "sheets.json")
+    judged = judge_marks(path, components=True)
+    np.testing.assert_array_equal(judged.marks["SS"], [[5, 6.25], [5, 6.25]])
+    np.testing.assert_array_equal(judged.marks["TR"], [[7, np.nan], [7, np.nan]])
+    sheets["2015"]["sheet"]["components"][0]["name"] = "Haircut"
+    with pytest.raises(CofinalError, match="component 'Haircut' is unknown; expected skating"):
+        judge_marks(written(tmp_path, json.dumps(sheets), "sheets.json"), components=True)
+    with pytest.raises(CofinalError, match=r"no components; only score sheets \(.json\)"):
+        judge_marks(written(tmp_path, HEADER), components=True)

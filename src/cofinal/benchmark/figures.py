@@ -5,20 +5,17 @@ Letters: M methods, N performances, R repeats and seeds, K targets, G grades, n 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cofinal.benchmark.judges import HumanRow
+from cofinal.agreement.human import HumanRow
 from cofinal.benchmark.run import MethodResult, ProtocolResult
 from cofinal.benchmark.tables import title
-from cofinal.extras import import_extra
-from cofinal.files.atomic import atomic_path
+from cofinal.files.figures import ACCENT, INK, PALE, figure
 
-INK, ACCENT, PALE = "#1f2933", "#c2410c", "#94a3b8"
 # Groups of equally many performances, in calibration and in the error's course over the score.
 BINS = 10
 
@@ -51,16 +48,6 @@ def draw_figures(
         if graded:
             with figure(folder / f"{name}-grades.png", (4.2 * targets, 4.2)) as f:
                 draw_calibration(f, graded[0])
-
-
-@contextmanager
-def figure(path: Path, inches: tuple[float, float]) -> Iterator[Any]:
-    """A matplotlib figure that is written when the block ends; no window, no global state."""
-    pictures = import_extra("matplotlib.figure", "figures need matplotlib", "report")
-    made = pictures.Figure(figsize=inches, layout="constrained")
-    yield made
-    with atomic_path(path) as temporary:
-        made.savefig(temporary, dpi=150, format="png")
 
 
 def best_method(protocol: ProtocolResult) -> MethodResult:

@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from cofinal.agreement.human import HumanRow
 from cofinal.benchmark.comparison import Comparison
-from cofinal.benchmark.judges import HumanRow
 from cofinal.benchmark.run import ProtocolResult
 from cofinal.config import BenchmarkSettings
 from cofinal.data.cards import Published

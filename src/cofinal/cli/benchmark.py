@@ -161,7 +161,7 @@ class Benchmark:
 
     def human(self, dataset: Any) -> list[Any]:
         """What one judge achieves, where the judges' marks are at hand."""
-        from cofinal.benchmark.judges import human_rows
+        from cofinal.agreement.human import human_rows
         from cofinal.data.judges import judge_file, judge_marks
 
         path = judge_file(self.source)

@@ -1,13 +1,13 @@
 """The marks of each judge: from the score sheets of a published data set, or one's own CSV.
 
-Letters: N performances, K targets, J judges.
+Letters: N performances, K targets, J judges, O occasions on which a judge marked.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,16 @@ from cofinal.files.tables import csv_records, finite, finite_cell, member
 from cofinal.records import natural_key
 
 COLUMNS = ("id", "judge", "target", "mark")
+# Optional: which time a judge marked the performance, where some did so more than once.
+OCCASION = "occasion"
 # What a judge of a score sheet gives: the components' sum, and the sum of grades of execution.
 COMPONENTS, EXECUTION = "PCS", "GOE"
+# The five components of skating by the first letter of their name, whose wording changed over the
+# years: skating skills, transitions, performance, composition (choreography), interpretation.
+COMPONENT_CODES = {"S": "SS", "T": "TR", "P": "PE", "C": "CO", "I": "IN"}
 
-# One mark: performance, judge, target, points; NaN where the judge gave none.
-Mark = tuple[str, str, str, float]
+# One mark: performance, judge, target, occasion, points; NaN where the judge gave none.
+Mark = tuple[str, str, str, str, float]
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,13 @@ class JudgeMarks:
     ids: tuple[str, ...]
     """N performances that have a mark."""
     marks: dict[str, np.ndarray]
-    """Target -> (N, J) points, NaN where a judge gave none. In score sheets a column is a seat
-    of the panel, in which different people sit at different events."""
+    """Target -> (N, J) points, NaN where a judge gave none; a judge's first mark where there are
+    several. In score sheets a column is a seat of the panel, in which different people sit at
+    different events."""
+    judges: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Target -> names of the J judges or seats."""
+    again: dict[str, np.ndarray] = field(default_factory=dict)
+    """Target -> (O - 1, N, J) points on later occasions, NaN where there was none."""
 
 
 def judge_file(source: DataSource) -> Path | None:
@@ -50,13 +60,16 @@ def judge_file(source: DataSource) -> Path | None:
     return source.data / name if name and (source.data / name).is_file() else None
 
 
-def judge_marks(path: str | Path, known_ids: Collection[str] | None = None) -> JudgeMarks:
+def judge_marks(
+    path: str | Path, known_ids: Collection[str] | None = None, components: bool = False
+) -> JudgeMarks:
     """Reads the marks of judges.
 
     Args:
-        path: a CSV with the columns id, judge, target, mark; a JSON of score sheets; or a data
-            set's folder in which such sheets lie.
+        path: a CSV with the columns id, judge, target, mark and optionally occasion; a JSON of
+            score sheets; or a data set's folder in which such sheets lie.
         known_ids: the performances there are, where every mark must belong to one of them.
+        components: of score sheets, each component's mark (0 to 10) instead of the judges' sums.
 
     Raises:
         CofinalError: unreadable or faulty file, no marks, a mark given twice, an unknown id.
@@ -64,19 +77,24 @@ def judge_marks(path: str | Path, known_ids: Collection[str] | None = None) -> J
     path = Path(path)
     if path.is_dir():
         path = _sheets_in(path)
-    rows = _read_sheets(path) if path.suffix.lower() == ".json" else _read_csv(path)
-    marks: dict[tuple[str, str, str], float] = {}
-    for where, (identifier, judge, target, points) in rows:
+    is_json = path.suffix.lower() == ".json"
+    if components and not is_json:
+        raise CofinalError(f"{path} has no components; only score sheets (.json) tell them apart")
+    rows = _read_sheets(path, components) if is_json else _read_csv(path)
+    marks: dict[tuple[str, str, str], dict[str, float]] = {}
+    for where, (identifier, judge, target, occasion, points) in rows:
         if known_ids is not None and identifier not in known_ids:
             raise CofinalError(
                 f"{where}: id {identifier!r} has no label; correct it or remove its marks"
             )
-        if (identifier, judge, target) in marks:
+        given = marks.setdefault((identifier, judge, target), {})
+        if occasion in given:
             raise CofinalError(
                 f"{where}: judge {judge} has marked {target} of {identifier} before; keep one mark"
+                f", or number the times in a column '{OCCASION}'"
             )
-        marks[identifier, judge, target] = points
-    if not any(math.isfinite(points) for points in marks.values()):
+        given[occasion] = points
+    if not any(math.isfinite(points) for given in marks.values() for points in given.values()):
         raise CofinalError(f"{path} holds no mark of a judge; expected one or more a performance")
     return _gather(marks)
 
@@ -98,7 +116,7 @@ def panel_marks(
     known = [i for i, identifier in enumerate(ids) if identifier in row]
     kept = [row[ids[i]] for i in known]
     seats = {
-        k: _seated(judged.marks[target])[kept]
+        k: seated(judged.marks[target])[kept]
         for k, target in enumerate(targets)
         if target in judged.marks
     }
@@ -111,7 +129,7 @@ def panel_marks(
     return panel_NKJ
 
 
-def _seated(marks_NJ: np.ndarray) -> np.ndarray:
+def seated(marks_NJ: np.ndarray) -> np.ndarray:
     """The same marks with no more columns than the fullest panel has judges."""
     unmarked_NJ = ~np.isfinite(marks_NJ)
     largest = int((~unmarked_NJ).sum(1).max())
@@ -121,19 +139,23 @@ def _seated(marks_NJ: np.ndarray) -> np.ndarray:
     return np.take_along_axis(marks_NJ, order_NJ, 1)
 
 
-def _gather(marks: dict[tuple[str, str, str], float]) -> JudgeMarks:
+def _gather(marks: dict[tuple[str, str, str], dict[str, float]]) -> JudgeMarks:
     """Arrays of single marks; performances in the order of the file, judges by name."""
     ids = tuple(dict.fromkeys(identifier for identifier, _, _ in marks))
     row = {identifier: i for i, identifier in enumerate(ids)}
-    arrays = {}
+    first, names, again = {}, {}, {}
     for target in dict.fromkeys(target for _, _, target in marks):
-        judges = sorted({j for _, j, t in marks if t == target}, key=natural_key)
-        arrays[target] = np.full((len(ids), len(judges)), np.nan)
+        own = {(i, judge): given for (i, judge, t), given in marks.items() if t == target}
+        judges = tuple(sorted({judge for _, judge in own}, key=natural_key))
         column = {judge: j for j, judge in enumerate(judges)}
-        for (identifier, judge, name), points in marks.items():
-            if name == target:
-                arrays[target][row[identifier], column[judge]] = points
-    return JudgeMarks(ids, arrays)
+        points_ONJ = np.full((max(map(len, own.values())), len(ids), len(judges)), np.nan)
+        for (identifier, judge), given in own.items():
+            for o, occasion in enumerate(sorted(given, key=natural_key)):
+                points_ONJ[o, row[identifier], column[judge]] = given[occasion]
+        first[target], names[target] = points_ONJ[0], judges
+        if len(points_ONJ) > 1:
+            again[target] = points_ONJ[1:]
+    return JudgeMarks(ids, first, names, again)
 
 
 def _sheets_in(folder: Path) -> Path:
@@ -154,11 +176,11 @@ def _read_csv(path: Path) -> Iterator[tuple[str, Mark]]:
         if not (identifier and judge and target):
             raise CofinalError(f"{where}: id, judge or target is empty; fill in all three")
         mark = finite_cell(text, "mark", where) if text else math.nan
-        yield where, (identifier, judge, target, mark)
+        yield where, (identifier, judge, target, cells.get(OCCASION, ""), mark)
 
 
-def _read_sheets(path: Path) -> Iterator[tuple[str, Mark]]:
-    """Each judge's total of the components, with their factors, and of the grades of execution."""
+def _read_sheets(path: Path, components: bool) -> Iterator[tuple[str, Mark]]:
+    """Each judge's marks of the components, or else what they and the elements sum up to."""
     sheets = read_json(path, "score sheets by performance")
     if not isinstance(sheets, dict):
         raise CofinalError(f"{path} holds {type(sheets).__name__}; expected score sheets by id")
@@ -167,10 +189,29 @@ def _read_sheets(path: Path) -> Iterator[tuple[str, Mark]]:
         sheet = member(entry, "sheet", (dict, type(None)), where)
         if sheet is None:
             continue
-        for target, part in ((COMPONENTS, "components"), (EXECUTION, "elements")):
-            rows = member(sheet, part, (list,), where)
-            for judge, points in enumerate(_totals(rows, target == COMPONENTS, where), 1):
-                yield where, (identifier, str(judge), target, points)
+        read = _single if components else _summed
+        for target, marks in read(sheet, where):
+            for judge, points in enumerate(marks, 1):
+                yield where, (identifier, str(judge), target, "", float(points))
+
+
+def _single(sheet: Any, where: str) -> Iterator[tuple[str, list[float]]]:
+    """The judges' marks of each component, by its code."""
+    for row in member(sheet, "components", (list,), where):
+        name = member(row, "name", (str,), where)
+        code = COMPONENT_CODES.get(name[:1])
+        if code is None:
+            raise CofinalError(
+                f"{where}: component {name!r} is unknown; expected skating skills, transitions, "
+                "performance, composition or interpretation"
+            )
+        yield code, [_mark(mark, where) for mark in member(row, "judges", (list,), where)]
+
+
+def _summed(sheet: Any, where: str) -> Iterator[tuple[str, np.ndarray]]:
+    """Each judge's total of the components, with their factors, and of the grades of execution."""
+    for target, part in ((COMPONENTS, "components"), (EXECUTION, "elements")):
+        yield target, _totals(member(sheet, part, (list,), where), target == COMPONENTS, where)
 
 
 def _totals(rows: list[Any], weighted: bool, where: str) -> np.ndarray:

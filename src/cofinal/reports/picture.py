@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cofinal.benchmark.figures import INK, PALE, figure
+from cofinal.files.figures import INK, PALE, figure
 from cofinal.records import TargetPrediction
 from cofinal.reports.drawing import heat_rows, time_ticks
 from cofinal.reports.page_data import Performance, Report

@@ -241,7 +241,7 @@ def draw_explanations(methods: Sequence[MethodStudy], truth: Truth, path: Path) 
     Raises:
         CofinalError: matplotlib is not installed.
     """
-    from cofinal.benchmark.figures import ACCENT, INK, PALE, figure
+    from cofinal.files.figures import ACCENT, INK, PALE, figure
 
     pairs = [(one, t) for one in methods for t in dict.fromkeys(way.target for way in one.ways)]
     rows = 2 if truth.marks else 1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from cofinal.benchmark.judges import human_row, human_rows, mean_of_others
+from cofinal.agreement.human import human_row, human_rows, mean_of_others
 from cofinal.data.judges import JudgeMarks, judge_marks
 from cofinal.errors import CofinalError
 from shared_files import data_folder

@@ -1,0 +1,1 @@
+"""Do the judges agree? Their marks in, reliability out."""
