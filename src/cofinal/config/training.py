@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Literal
 
@@ -103,6 +104,22 @@ class DataSource:
     judges: Path | None = None
     """CSV of single judges' marks (id, judge, target, mark), for `musdl` and a benchmark's human
     row; the data set's own score sheets if left out."""
+
+    def __post_init__(self) -> None:
+        """Takes text for paths, and a path or one name where text or several names are meant."""
+        if not isinstance(self.dataset, str | PathLike):
+            raise CofinalError(
+                f"dataset is {type(self.dataset).__name__}; expected the name of a data set or the "
+                "path of a CSV of labels (Dataset.from_arrays takes data in memory)"
+            )
+        object.__setattr__(self, "dataset", fspath(self.dataset))
+        for name in ("data", "features", "judges"):
+            path = getattr(self, name)
+            if path is not None and not isinstance(path, str | PathLike):
+                raise CofinalError(f"{name} is {type(path).__name__}; expected a path")
+            object.__setattr__(self, name, None if path is None else Path(path))
+        targets = (self.targets,) if isinstance(self.targets, str) else tuple(self.targets)
+        object.__setattr__(self, "targets", targets)
 
     @property
     def is_csv(self) -> bool:

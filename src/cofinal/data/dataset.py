@@ -12,10 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cofinal.config import DataSource
+from cofinal.data.arrays import (
+    clip_features,
+    common_recipe,
+    group_columns,
+    names_of,
+    score_table,
+)
 from cofinal.data.cards import load_card
 from cofinal.data.features import RECIPE_FILE, read_recipe, read_values
 from cofinal.data.findings import Finding, refuse_errors
@@ -45,6 +53,53 @@ class Dataset(Record):
     recipe: FeatureRecipe = field(default_factory=FeatureRecipe)
     marks: np.ndarray | None = None
     """(N, K, J) points of each judge, NaN where one gave none; None if there are no marks."""
+
+    @classmethod
+    def from_arrays(
+        cls,
+        clips: Any,
+        scores: Any,
+        ids: Any = None,
+        targets: Sequence[str] | None = None,
+        groups: Any = None,
+        splits: Any = None,
+    ) -> Dataset:
+        """A data set of what lies in memory.
+
+        Args:
+            clips: N arrays (T, C), or N `ClipFeatures`, whose ids and recipe are kept.
+            scores: (N,) or (N, K) points; a pandas table brings the names of its columns.
+            ids: N different names; by default those of `clips`, or "0", "1", ...
+            targets: K names; by default "score", or "score 1", "score 2", ...
+            groups: (N,) groups, which become the column "group", or a dictionary or table of
+                columns, for example {"skater": ..., "event": ...}.
+            splits: N names such as "train" and "test"; all "train" by default.
+
+        Raises:
+            CofinalError: anything else, told in a sentence.
+        """
+        found = clip_features(clips)
+        count = len(found)
+        table, names = score_table(scores, count, targets)
+        if ids is None:
+            ids = [features.id for features in found]
+            if len(set(ids)) < count:  # plain arrays have no names
+                ids = [str(i) for i in range(count)]
+        ids = names_of(ids, count, "ids")
+        twice = next((name for name, times in Counter(ids).items() if times > 1), None)
+        if twice is not None:
+            raise CofinalError(f"id {twice!r} occurs twice; give every performance its own")
+        return cls(
+            name="arrays",
+            targets=names,
+            ids=ids,
+            scores=table,
+            clips=tuple(features.values for features in found),
+            splits=("train",) * count if splits is None else names_of(splits, count, "splits"),
+            categories=(None,) * count,
+            groups=group_columns(groups, count),
+            recipe=common_recipe(found),
+        )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -203,6 +258,11 @@ def load_dataset(source: DataSource) -> Dataset:
         CofinalError: anything that makes the data unfit for training; the message names the first
             fault with file and line. `cofinal.data.checks.check_dataset` lists all of them.
     """
+    if not isinstance(source, DataSource):
+        raise CofinalError(
+            f"load_dataset was given {type(source).__name__}; expected a DataSource, for example "
+            "DataSource('labels.csv', 'features'), or use Dataset.from_arrays for data in memory"
+        )
     table = read_labels(source)
     refuse_errors(table.findings)
     targets = chosen_targets(source, table)
