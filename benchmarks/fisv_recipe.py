@@ -90,9 +90,9 @@ def row(name: str, results: dict[str, dict[str, Any]]) -> str:
             if protocol not in results:
                 cells.append("")
                 continue
-            cell = results[protocol]["cells"][target]
-            rank = "-" if cell["srcc"] is None else f"{cell['srcc']:.3f}"
-            cells.append(f"{rank} / {cell['r_l2']:.2f}")
+            row = results[protocol]["measures"][target]
+            rank = "-" if row["srcc"] is None else f"{row['srcc']:.3f}"
+            cells.append(f"{rank} / {row['r_l2']:.2f}")
     seconds = sum(result["seconds"] for result in results.values())
     return "| " + " | ".join([*cells, f"{seconds:.0f} s"]) + " |"
 

@@ -287,7 +287,7 @@ def test_the_command_writes_tables_and_json_and_continues(
     assert [p["optimistic"] for p in saved["protocols"]] == [False, False, False, True]
     ridge = saved["protocols"][0]["methods"]["ridge"]
     assert ridge["preset"]["method"] == "ridge"
-    assert f"| ridge | {ridge['cells'][0]['srcc']:.3f} (" in shown
+    assert f"| ridge | {ridge['measures'][0]['srcc']:.3f} (" in shown
     assert saved["versions"]["torch"] and saved["data"]["sha256"]
     assert (run_folder / "benchmark.md").read_text().startswith("# Benchmark: labels")
     assert main([*command.split(), "--json"]) == 0

@@ -269,7 +269,7 @@ def test_train_tells_json_that_parses(
     told = json.loads(capsys.readouterr().out)
     assert told["model"] == str(run_folder / "model")
     assert told["result"]["method"] == method
-    assert [cell["performances"] for cell in told["result"]["cells"]] == [8, 8]
+    assert [cell["performances"] for cell in told["result"]["measures"]] == [8, 8]
 
 
 def test_evaluate_tells_json_that_parses_and_is_the_result(

@@ -44,7 +44,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[Dataset]:
     return started
 
 
-def stop_after(parts: int) -> module.Report:
+def stop_after(parts: int) -> module.OnProgress:
     """A progress report that presses Ctrl-C after some parts."""
 
     def report(name: str, done: int, total: int) -> None:
@@ -83,7 +83,7 @@ def test_each_category_has_a_model_of_its_own(generated: Dataset) -> None:
         predicted = result.predictions[0, member & ~is_training]
         np.testing.assert_allclose(predicted, np.tile(expected, (len(predicted), 1)), rtol=1e-5)
     assert np.isnan(result.predictions[0, is_training]).all()
-    assert [cell.category for cell in result.cells] == ["a", "a", "b", "b"]
+    assert [row.category for row in result.measures] == ["a", "a", "b", "b"]
 
 
 def test_performances_without_a_category_cannot_be_parted(generated: Dataset) -> None:
@@ -93,10 +93,10 @@ def test_performances_without_a_category_cannot_be_parted(generated: Dataset) ->
 
 def test_a_constant_method_has_undefined_correlations_and_a_dash(generated: Dataset) -> None:
     result = evaluate(generated, MEAN, FINAL)
-    assert [cell.srcc for cell in result.cells] == [None, None]
+    assert [row.srcc for row in result.measures] == [None, None]
     assert result.average_srcc is None
-    assert result.cells[0].srcc_interval is None
-    assert result.cells[0].r_l2 is not None
+    assert result.measures[0].srcc_interval is None
+    assert result.measures[0].r_l2 is not None
     assert " - " in result.table()
     json.dumps(result.to_json(), allow_nan=False)
 
@@ -112,7 +112,7 @@ def test_a_killed_evaluation_continues_without_training_finished_folds_again(
     continued = evaluate(generated, tiny_preset, KFOLD, run_folder)
     assert len(trainings) == 1
     np.testing.assert_array_equal(continued.predictions, whole.predictions)
-    assert continued.cells == whole.cells
+    assert continued.measures == whole.measures
 
 
 def test_an_evaluation_killed_inside_a_fold_continues_to_exactly_the_same_end(
@@ -189,7 +189,7 @@ def test_best_on_test_is_no_worse_than_final_and_labelled_optimistic(
 ) -> None:
     best = evaluate(generated, tiny_preset, BEST, run_folder)
     final = evaluate(generated, tiny_preset, FINAL)
-    for chosen, last in zip(best.cells, final.cells, strict=True):
+    for chosen, last in zip(best.measures, final.measures, strict=True):
         assert chosen.srcc is not None and last.srcc is not None
         assert chosen.srcc >= last.srcc
     assert "OPTIMISTIC" in best.table()
@@ -241,20 +241,20 @@ def test_repeats_have_other_folds_and_seeds_and_a_spread(
     once = evaluate(generated, tiny_preset, replace(KFOLD, folds=2))
     np.testing.assert_array_equal(twice.predictions[0], once.predictions[0])
     assert not np.allclose(twice.predictions[0], twice.predictions[1])
-    for k, cell in enumerate(twice.cells):
+    for k, row in enumerate(twice.measures):
         each = [
             scipy.stats.spearmanr(row[:, k], generated.scores[:, k]).statistic
             for row in twice.predictions
         ]
-        assert cell.srcc == pytest.approx(np.mean(each))
-        assert cell.srcc_spread == pytest.approx(np.std(each, ddof=1))
-    assert once.cells[0].srcc_spread is None
+        assert row.srcc == pytest.approx(np.mean(each))
+        assert row.srcc_spread == pytest.approx(np.std(each, ddof=1))
+    assert once.measures[0].srcc_spread is None
 
 
 def test_events_that_are_missing_or_single_do_not_stop_an_evaluation(generated: Dataset) -> None:
     events = ("", *map(str, range(1, len(generated))))
     result = evaluate(replace(generated, groups={"event": events}), RIDGE, KFOLD)
-    assert [cell.within_srcc for cell in result.cells] == [None, None]
+    assert [row.within_srcc for row in result.measures] == [None, None]
 
 
 def test_a_within_column_that_was_asked_for_must_exist(generated: Dataset) -> None:
@@ -282,14 +282,14 @@ def test_predictions_and_result_on_disk_are_those_of_the_evaluation(
     assert saved["data"]["performances"] == len(generated)
     assert saved["preset"]["training"]["seed"] == 0
     assert set(saved["code"]) >= {"cofinal", "torch", "numpy"}
-    for k, (target, cell) in enumerate(zip(generated.targets, saved["cells"], strict=True)):
+    for k, (target, row) in enumerate(zip(generated.targets, saved["measures"], strict=True)):
         given = np.array([float(row[f"{target} given"]) for row in rows])
         predicted = np.array([float(row[f"{target} predicted"]) for row in rows])
         np.testing.assert_allclose(given, held_out.scores[:, k], atol=1e-4)
-        assert cell["performances"] == len(held_out)
-        assert cell["srcc"] == pytest.approx(scipy.stats.spearmanr(given, predicted).statistic)
-        assert cell["mae"] == pytest.approx(np.abs(given - predicted).mean(), abs=1e-4)
-    assert result["difficulty"].srcc == saved["cells"][0]["srcc"]
+        assert row["performances"] == len(held_out)
+        assert row["srcc"] == pytest.approx(scipy.stats.spearmanr(given, predicted).statistic)
+        assert row["mae"] == pytest.approx(np.abs(given - predicted).mean(), abs=1e-4)
+    assert result["difficulty"].srcc == saved["measures"][0]["srcc"]
 
 
 def test_rg_trains_evaluates_and_averages_all_apparatus_in_one_command(
@@ -303,18 +303,18 @@ def test_rg_trains_evaluates_and_averages_all_apparatus_in_one_command(
     table = capsys.readouterr().out
     saved = json.loads((out / "result.json").read_text())
     apparatus = ["Ball", "Clubs", "Hoop", "Ribbon"]
-    assert [cell["category"] for cell in saved["cells"]] == apparatus
+    assert [row["category"] for row in saved["measures"]] == apparatus
     rows = read_predictions(out)
     expected = []
-    for name, cell in zip(apparatus, saved["cells"], strict=True):
+    for name, row in zip(apparatus, saved["measures"], strict=True):
         mine = [row for row in rows if row["id"].startswith(f"{name}_")]
-        assert len(mine) == cell["performances"] == 50
+        assert len(mine) == row["performances"] == 50
         given, predicted = (
             [float(row[f"Total {what}"]) for row in mine] for what in ("given", "predicted")
         )
         expected.append(scipy.stats.spearmanr(given, predicted).statistic)
-        assert cell["srcc"] == pytest.approx(expected[-1], abs=1e-3)  # the file rounds
-        assert cell["srcc"] > 0.3  # the features were generated to show the scores
+        assert row["srcc"] == pytest.approx(expected[-1], abs=1e-3)  # the file rounds
+        assert row["srcc"] > 0.3  # the features were generated to show the scores
         assert name in table
     assert saved["average_srcc"] == pytest.approx(np.tanh(np.mean(np.arctanh(expected))), abs=1e-3)
     assert f"{saved['average_srcc']:.3f}" in table

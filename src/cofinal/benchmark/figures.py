@@ -1,6 +1,7 @@
 """Figures of a benchmark (matplotlib, extra `report`).
 
-Letters: M methods, N performances, R repeats and seeds, K targets, G grades, n cells' performances.
+Letters: M methods, N performances, R repeats and seeds, K targets, G grades, n performances of
+all trainings.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def draw_figures(
     for protocol in protocols:
         best = best_method(protocol)
         name = protocol.name.replace(":", "-")
-        targets = len(best.result.cells)
+        targets = len(best.result.measures)
         with figure(folder / f"{name}-scores.png", (4.2 * targets, 4.2)) as f:
             draw_scores(f, best)
         with figure(folder / f"{name}-errors.png", (4.2 * targets, 3.4)) as f:
@@ -60,7 +61,7 @@ def best_method(protocol: ProtocolResult) -> MethodResult:
 
 def _rows(protocols: Sequence[ProtocolResult]) -> int:
     first = protocols[0]
-    return len(first.methods) * len(next(iter(first.methods.values())).result.cells)
+    return len(first.methods) * len(next(iter(first.methods.values())).result.measures)
 
 
 def draw_methods(f: Any, protocols: Sequence[ProtocolResult], human: Sequence[HumanRow]) -> None:
@@ -69,18 +70,18 @@ def draw_methods(f: Any, protocols: Sequence[ProtocolResult], human: Sequence[Hu
     axes = f.subplots(1, len(protocols), sharey=True, sharex=True, squeeze=False)[0]
     for ax, protocol in zip(axes, protocols, strict=True):
         row, ticks, labels = 0.0, [], []
-        cells = len(next(iter(protocol.methods.values())).result.cells)
-        for k in range(cells):
+        rows = len(next(iter(protocol.methods.values())).result.measures)
+        for k in range(rows):
             for label, method in protocol.methods.items():
-                cell = method.result.cells[k]
+                measures = method.result.measures[k]
                 ticks.append(row)
-                labels.append(f"{label}  {cell.target}")
-                if cell.srcc is not None and cell.srcc_interval is not None:
+                labels.append(f"{label}  {measures.target}")
+                if measures.srcc is not None and measures.srcc_interval is not None:
                     colour = ACCENT if label == "cofinal" else INK
-                    ax.plot(cell.srcc_interval, [row, row], color=colour, lw=1.5)
-                    ax.plot(cell.srcc, row, "o", color=colour, ms=5)
+                    ax.plot(measures.srcc_interval, [row, row], color=colour, lw=1.5)
+                    ax.plot(measures.srcc, row, "o", color=colour, ms=5)
                 row += 1
-            expert = experts.get(method.result.cells[k].target)
+            expert = experts.get(method.result.measures[k].target)
             if expert is not None:
                 ends = (row - len(protocol.methods) - 0.4, row - 0.6)
                 ax.plot([expert, expert], ends, color=PALE, ls="--", lw=1.5)
@@ -98,7 +99,7 @@ def draw_scores(f: Any, method: MethodResult) -> None:
     """Predicted against given score, grades marked where the method has them."""
     result = method.result
     predicted_NK = result.predictions.mean(0)
-    targets = tuple(dict.fromkeys(cell.target for cell in result.cells))
+    targets = tuple(dict.fromkeys(row.target for row in result.measures))
     axes = f.subplots(1, len(targets), squeeze=False)[0]
     for k, (ax, target) in enumerate(zip(axes, targets, strict=True)):
         given_N, seen_N = result.scores[:, k], predicted_NK[:, k]
@@ -115,7 +116,7 @@ def draw_scores(f: Any, method: MethodResult) -> None:
 def draw_errors(f: Any, method: MethodResult) -> None:
     """Error against given score: regression to the mean shows as a slope."""
     result = method.result
-    targets = tuple(dict.fromkeys(cell.target for cell in result.cells))
+    targets = tuple(dict.fromkeys(row.target for row in result.measures))
     axes = f.subplots(1, len(targets), squeeze=False)[0]
     for k, (ax, target) in enumerate(zip(axes, targets, strict=True)):
         given_N = result.scores[:, k]
@@ -139,7 +140,7 @@ def draw_errors(f: Any, method: MethodResult) -> None:
 
 def draw_calibration(f: Any, method: MethodResult) -> None:
     """How often a grade of probability p is the true one, a line for each grade."""
-    targets = tuple(dict.fromkeys(cell.target for cell in method.result.cells))
+    targets = tuple(dict.fromkeys(row.target for row in method.result.measures))
     axes = f.subplots(1, len(targets), squeeze=False)[0]
     for ax, target, (chance_nG, grade_n) in zip(axes, targets, method.grade_chances, strict=True):
         ax.plot([0, 1], [0, 1], color=PALE, lw=1)

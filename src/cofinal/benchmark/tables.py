@@ -16,7 +16,7 @@ from cofinal.benchmark.comparison import Comparison
 from cofinal.benchmark.run import ProtocolResult
 from cofinal.config import BenchmarkSettings
 from cofinal.data.cards import Published
-from cofinal.evaluation.result import Cell
+from cofinal.evaluation.result import TargetMeasures
 from cofinal.files.atomic import write_json, write_text
 
 LIBRARIES = ("cofinal", "torch", "numpy", "scipy", "scikit-learn", "joblib")
@@ -36,7 +36,7 @@ class Benchmark:
     data: dict[str, Any]
     protocols: list[ProtocolResult]
     seconds: float
-    """Wall time of this run; cells from earlier runs cost nothing."""
+    """Wall time of this run; trainings of earlier runs cost nothing."""
     workers: int
     human: Sequence[HumanRow] = ()
     """One judge against the others; empty where no judges' marks are at hand."""
@@ -88,7 +88,7 @@ class Benchmark:
             "",
             f"{self.data['performances']} performances; {self.settings.folds} folds, "
             f"{self.settings.repeats} partition(s), {self.settings.seeds} seeds for trained "
-            f"methods. All cells took {hours:.2f} hours of one worker's time. {versions}.",
+            f"methods. All trainings took {hours:.2f} hours of one worker's time. {versions}.",
             "",
             "SRCC over all held-out performances together, its 95 % bootstrap interval and the "
             "standard deviation over seeds; within: SRCC inside each group, averaged by size; R-l2 "
@@ -149,21 +149,25 @@ def protocol_section(
     columns = [*COLUMNS, *(["SRCC of best epoch on test, OPTIMISTIC"] if best else [])]
     lines = [f"## {title(protocol.name)}", ""]
     first = next(iter(protocol.methods.values())).result
-    for row, cell in enumerate(first.cells):
-        heading = cell.target if cell.category is None else f"{cell.target}, {cell.category}"
-        lines += [f"### {heading} ({cell.performances} performances)", ""]
+    for row, measures in enumerate(first.measures):
+        heading = (
+            measures.target
+            if measures.category is None
+            else f"{measures.target}, {measures.category}"
+        )
+        lines += [f"### {heading} ({measures.performances} performances)", ""]
         lines += ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-        compared = {c.label: c for c in protocol.comparisons.get(cell.target, [])}
+        compared = {c.label: c for c in protocol.comparisons.get(measures.target, [])}
         for label, method in protocol.methods.items():
-            cells = cell_texts(method.result.cells[row])
-            versus = compared.get(label) if cell.category is None else None
-            is_baseline = protocol.baseline.get(cell.target) == label
+            cells = measure_texts(method.result.measures[row])
+            versus = compared.get(label) if measures.category is None else None
+            is_baseline = protocol.baseline.get(measures.target) == label
             cells += difference_texts(versus, is_baseline)
             cells.append(f"{method.seconds / method.trainings:.1f}")
             if best:
-                cells.append(with_interval(best.methods[label].result.cells[row].srcc, None, 3))
+                cells.append(with_interval(best.methods[label].result.measures[row].srcc, None, 3))
             lines.append("| " + " | ".join([label, *cells]) + " |")
-        lines += [human_line(row, "") for row in human if row.target == cell.target]
+        lines += [human_line(row, "") for row in human if row.target == measures.target]
         lines.append("")
     return lines
 
@@ -232,15 +236,15 @@ def title(name: str) -> str:
     return TITLES[name]
 
 
-def cell_texts(cell: Cell) -> list[str]:
-    """Measures of a cell, as the columns from SRCC to MAE."""
-    spread = "-" if cell.srcc_spread is None else f"±{cell.srcc_spread:.3f}"
+def measure_texts(measures: TargetMeasures) -> list[str]:
+    """Measures as the columns from SRCC to MAE."""
+    spread = "-" if measures.srcc_spread is None else f"±{measures.srcc_spread:.3f}"
     return [
-        with_interval(cell.srcc, cell.srcc_interval, 3),
+        with_interval(measures.srcc, measures.srcc_interval, 3),
         spread,
-        with_interval(cell.within_srcc, cell.within_interval, 3),
-        with_interval(cell.r_l2, cell.r_l2_interval, 2),
-        with_interval(cell.mae, cell.mae_interval, 2),
+        with_interval(measures.within_srcc, measures.within_interval, 3),
+        with_interval(measures.r_l2, measures.r_l2_interval, 2),
+        with_interval(measures.mae, measures.mae_interval, 2),
     ]
 
 

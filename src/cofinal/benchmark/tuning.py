@@ -211,7 +211,7 @@ def fold_by_fold(
     # Named by settings, so that the same settings are never trained twice.
     place = folder / "trials" / digest(preset.to_json())[:16]
     result = evaluate(search.dataset, preset, search.protocol, place, report, after_fold)
-    return average([getattr(cell, search.objective) for cell in result.cells], search.objective)
+    return average([getattr(row, search.objective) for row in result.measures], search.objective)
 
 
 def fold_value(held_out: Dataset, predicted_NK: np.ndarray, objective: Objective) -> float | None:

@@ -115,7 +115,7 @@ class Demo:
         print("\nOne routine that training has not seen:\n")
         features = self.out / "features" / f"{result.ids[0]}.npy"
         print(describe(Scorer.load(outcome.model_folder).score(features)))
-        targets = [cell.target for cell in result.cells]
+        targets = [row.target for row in result.measures]
         given = zip(targets, result.scores[0], strict=True)
         print("  given by the judges: " + ", ".join(f"{name} {s:.2f}" for name, s in given))
 

@@ -27,7 +27,7 @@ from cofinal.training.loop import train
 from cofinal.training.runs import Run, code_version, data_fingerprint
 
 # Told what is done: name of the part, parts done, parts in all.
-Report = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 # Told the held-out performances of a finished part and their predictions (N, K).
 AfterFold = Callable[[Dataset, np.ndarray], None]
 
@@ -37,7 +37,7 @@ def evaluate(
     preset: Preset,
     protocol: ProtocolSettings,
     folder: str | Path | None = None,
-    report: Report | None = None,
+    on_progress: OnProgress | None = None,
     after_fold: AfterFold | None = None,
 ) -> EvaluationResult:
     """Trains on each fold's training part and measures the predictions for its held-out part.
@@ -48,8 +48,8 @@ def evaluate(
         protocol: the folds.
         folder: where finished folds are kept, so that a killed evaluation continues, and where
             the result is written; None keeps nothing.
-        report: called after each training, for progress.
-        after_fold: called before `report` with what the training predicts; whoever has seen
+        on_progress: called after each training, for progress.
+        after_fold: called before `on_progress` with what the training predicts; whoever has seen
             enough raises.
 
     Raises:
@@ -74,8 +74,8 @@ def evaluate(
         )
         if after_fold:
             after_fold(dataset.subset(held_out), predictions[repeat, held_out])
-        if report:
-            report(f"{name} {fold.name}", done, len(plan))
+        if on_progress:
+            on_progress(f"{name} {fold.name}", done, len(plan))
     seconds = round(time.monotonic() - started, 1)
     result = summarise(dataset, predictions, preset, protocol, {"seconds": seconds})
     if folder:
@@ -101,13 +101,13 @@ def summarise(
     """
     # Nobody asked for events: those that are missing or single then take no part, silently.
     within = protocol.within or ("event" if "event" in dataset.groups else None)
-    cells, average = measure(dataset, predictions, within)
+    measures, average = measure(dataset, predictions, within)
     return EvaluationResult(
         method=preset.method,
         protocol=asdict(protocol),
         optimistic=protocol.protocol == "best-on-test",
         within=within,
-        cells=cells,
+        measures=measures,
         average_srcc=average,
         ids=dataset.ids,
         scores=dataset.scores,

@@ -31,7 +31,7 @@ from cofinal.records import Record
 
 
 @dataclass(frozen=True)
-class Cell:
+class TargetMeasures:
     """Measures of one target on one category; None where a measure is undefined."""
 
     target: str
@@ -64,9 +64,9 @@ class EvaluationResult(Record):
     """True if the evaluated performances took part in a choice; such numbers flatter."""
     within: str | None
     """Group column of the within-group SRCC."""
-    cells: tuple[Cell, ...]
+    measures: tuple[TargetMeasures, ...]
     average_srcc: float | None
-    """Fisher average of SRCC over all cells."""
+    """Fisher average of SRCC over all targets and categories."""
     ids: tuple[str, ...] = field(repr=False)
     scores: np.ndarray = field(repr=False)
     """(N, K) points given by judges."""
@@ -75,12 +75,12 @@ class EvaluationResult(Record):
     settings: dict[str, Any] = field(default_factory=dict, repr=False)
     """Preset, data, code versions, seconds."""
 
-    def __getitem__(self, target: str) -> Cell:
-        """The first cell of a target, for example `result["PCS"].srcc`."""
-        for cell in self.cells:
-            if cell.target == target:
-                return cell
-        names = ", ".join(dict.fromkeys(cell.target for cell in self.cells))
+    def __getitem__(self, target: str) -> TargetMeasures:
+        """The measures of a target in its first category, for example `result["PCS"].srcc`."""
+        for row in self.measures:
+            if row.target == target:
+                return row
+        names = ", ".join(dict.fromkeys(row.target for row in self.measures))
         raise UnknownNameError(f"target {target!r} was not measured; there are {names}")
 
     def to_json(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class EvaluationResult(Record):
             "protocol": self.protocol,
             "optimistic": self.optimistic,
             "within": self.within,
-            "cells": [asdict(cell) for cell in self.cells],
+            "measures": [asdict(row) for row in self.measures],
             "average_srcc": self.average_srcc,
             **self.settings,
         }
@@ -108,8 +108,8 @@ class EvaluationResult(Record):
             "R-l2 x100",
             "MAE points",
         ]
-        rows = [head] + [_row(cell) for cell in self.cells]
-        if len(self.cells) > 1:
+        rows = [head] + [_row(measures) for measures in self.measures]
+        if len(self.measures) > 1:
             rows.append(["average", "(Fisher)", "", _text(self.average_srcc), "", "", "", ""])
         table = aligned(rows)
         if self.optimistic:
@@ -142,19 +142,19 @@ def _text(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _row(cell: Cell) -> list[str]:
+def _row(measures: TargetMeasures) -> list[str]:
     interval = "-"
-    if cell.srcc_interval:
-        interval = f"{cell.srcc_interval[0]:.3f} to {cell.srcc_interval[1]:.3f}"
+    if measures.srcc_interval:
+        interval = f"{measures.srcc_interval[0]:.3f} to {measures.srcc_interval[1]:.3f}"
     return [
-        cell.target,
-        cell.category or "all",
-        str(cell.performances),
-        _text(cell.srcc),
+        measures.target,
+        measures.category or "all",
+        str(measures.performances),
+        _text(measures.srcc),
         interval,
-        _text(cell.within_srcc),
-        _text(cell.r_l2, 2),
-        _text(cell.mae, 2),
+        _text(measures.within_srcc),
+        _text(measures.r_l2, 2),
+        _text(measures.mae, 2),
     ]
 
 
@@ -163,13 +163,13 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
-def measure_cell(
+def measure_target(
     target: str,
     category: str | None,
     predicted_RN: np.ndarray,
     score_N: np.ndarray,
     groups: Sequence[str] | None,
-) -> Cell:
+) -> TargetMeasures:
     """Measures one target on one category; with repeats, the mean of each measure over them."""
 
     def over_repeats(measure: Measure) -> float | None:
@@ -184,7 +184,7 @@ def measure_cell(
             within_interval = within_group_interval(predicted_RN, score_N, groups)
     error_RN = np.abs(predicted_RN - score_N)
     scale = np.ptp(score_N)
-    return Cell(
+    return TargetMeasures(
         target=target,
         category=category,
         performances=len(score_N),
@@ -202,8 +202,8 @@ def measure_cell(
 
 def measure(
     dataset: Dataset, predictions: np.ndarray, within: str | None
-) -> tuple[tuple[Cell, ...], float | None]:
-    """All cells of (R, N, K) predictions, per target and category, and their Fisher average.
+) -> tuple[tuple[TargetMeasures, ...], float | None]:
+    """Measures of (R, N, K) predictions per target and category, and their Fisher average.
 
     Performances without a prediction (NaN: not in the held-out part) take no part.
     """
@@ -211,16 +211,16 @@ def measure(
     categories = sorted(
         {c for c, there in zip(dataset.categories, held_out, strict=True) if there}, key=str
     )
-    cells = []
+    found = []
     for category in categories:
         member = held_out & np.array([c == category for c in dataset.categories])
         groups = None
         if within:
             groups = [g for g, there in zip(dataset.groups[within], member, strict=True) if there]
         for k, target in enumerate(dataset.targets):
-            cells.append(
-                measure_cell(
+            found.append(
+                measure_target(
                     target, category, predictions[:, member, k], dataset.scores[member, k], groups
                 )
             )
-    return tuple(cells), fisher_mean([cell.srcc for cell in cells])
+    return tuple(found), fisher_mean([row.srcc for row in found])

@@ -167,16 +167,16 @@ def measured_text(measured: dict[str, Any]) -> str:
     if not measured:
         return "Not measured: the data had no test split. `cofinal evaluate` measures by folds."
     lines = []
-    for cell in measured["cells"]:
-        interval = cell["srcc_interval"]
-        rank = "undefined" if cell["srcc"] is None else f"{cell['srcc']:.3f}"
+    for row in measured["measures"]:
+        interval = row["srcc_interval"]
+        rank = "undefined" if row["srcc"] is None else f"{row['srcc']:.3f}"
         if interval:
             rank += f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})"
-        of = f"{cell['target']}, {cell['category']}" if cell["category"] else cell["target"]
-        error = "undefined" if cell["mae"] is None else f"{cell['mae']:.2f} points"
+        of = f"{row['target']}, {row['category']}" if row["category"] else row["target"]
+        error = "undefined" if row["mae"] is None else f"{row['mae']:.2f} points"
         lines.append(
             f"- {of}: SRCC {rank}, mean absolute error {error}, "
-            f"{cell['performances']} held-out performances"
+            f"{row['performances']} held-out performances"
         )
     return "\n".join(lines + [f"- {line}" for line in coverage_lines(measured)])
 

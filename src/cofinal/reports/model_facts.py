@@ -63,8 +63,8 @@ def model_facts(model: Ensemble, info: ModelInfo) -> ModelFacts:
     """
     measured_on: str | None = None
     quality: tuple[Quality, ...] = ()
-    if info.measured.get("cells"):
-        measured_on, quality = "test split", tuple(map(_measured, info.measured["cells"]))
+    if info.measured.get("measures"):
+        measured_on, quality = "test split", tuple(map(_measured, info.measured["measures"]))
     elif info.calibration:
         measured_on, quality = "calibration", _out_of_sample(info.calibration, info.task.targets)
     edges_KG = model.first.edges_KG.double()
@@ -85,15 +85,15 @@ def model_facts(model: Ensemble, info: ModelInfo) -> ModelFacts:
     )
 
 
-def _measured(cell: dict[str, Any]) -> Quality:
-    interval = cell["srcc_interval"]
+def _measured(row: dict[str, Any]) -> Quality:
+    interval = row["srcc_interval"]
     return Quality(
-        cell["target"],
-        cell["category"],
-        cell["performances"],
-        cell["srcc"],
+        row["target"],
+        row["category"],
+        row["performances"],
+        row["srcc"],
         tuple(interval) if interval else None,
-        cell["mae"],
+        row["mae"],
     )
 
 

@@ -25,7 +25,7 @@ from cofinal.audit.labels.slips import KINDS, Slip, possible_slips, usual_decima
 from cofinal.config import Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
-from cofinal.evaluation.evaluate import Report, evaluate
+from cofinal.evaluation.evaluate import OnProgress, evaluate
 from cofinal.records import natural_key
 
 # Fewer performances do not tell the usual error of all targets together.
@@ -63,7 +63,7 @@ def audit_labels(
     folds: int = 10,
     repeats: int = 3,
     per_category: bool = False,
-    report: Report | None = None,
+    on_progress: OnProgress | None = None,
 ) -> list[Suspect]:
     """All performances, the most suspicious label first. The order of the data does not matter.
 
@@ -73,7 +73,7 @@ def audit_labels(
         folds: parts of the data, each predicted by a model trained on the others.
         repeats: partitions whose predictions are averaged.
         per_category: one model for each category.
-        report: called after each training, for progress.
+        on_progress: called after each training, for progress.
 
     Raises:
         CofinalError: too few performances, or data that the method refuses.
@@ -86,7 +86,7 @@ def audit_labels(
     order = sorted(range(len(dataset)), key=lambda i: natural_key(dataset.ids[i]))
     dataset = dataset.subset(order)
     protocol = ProtocolSettings("kfold", folds, repeats=repeats, per_category=per_category)
-    result = evaluate(dataset, preset, protocol, report=report)
+    result = evaluate(dataset, preset, protocol, on_progress=on_progress)
     return rank_labels(dataset.ids, dataset.targets, dataset.scores, result.predictions.mean(0))
 
 
