@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -57,16 +57,16 @@ class FeatureRecipe:
     """Frames in one clip."""
     stride_frames: int | None = None
     """Frames from the start of one clip to the start of the next."""
-    fps: float | None = None
-    """Frames per second the video was sampled at."""
+    fps: float | Literal["native"] | None = None
+    """Frames per second the video was sampled at; "native" for each video's own rate."""
     crop: str | None = None
     """Spatial recipe in words, for example "short side 256, centre 224x300, resize 224x224"."""
 
     @property
     def seconds_per_clip(self) -> float | None:
-        """Seconds from one clip's start to the next one's, where known."""
+        """Seconds from one clip's start to the next one's, where the recipe alone tells."""
         stride = self.stride_frames or self.clip_frames
-        return stride / self.fps if stride and self.fps else None
+        return stride / self.fps if stride and isinstance(self.fps, float | int) else None
 
     def differences(self, other: FeatureRecipe) -> list[str]:
         """Names each field known to both that differs, with both values."""
@@ -107,6 +107,26 @@ class ClipFeatures(Record):
     """How they were made, where known."""
     first_clip_seconds: float = 0.0
     """When the first clip starts in the video; 0 where the video is not known."""
+    own_fps: float | None = None
+    """Frames per second this video was sampled at, where its recipe says "native"."""
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second this video was sampled at, where known."""
+        known = self.own_fps or self.recipe.fps
+        return float(known) if isinstance(known, float | int) else None
+
+    @property
+    def seconds_per_clip(self) -> float | None:
+        """Seconds from one clip's start to the next one's, where known."""
+        stride = self.recipe.stride_frames or self.recipe.clip_frames
+        return stride / self.fps if stride and self.fps else None
+
+    @property
+    def clip_seconds(self) -> float | None:
+        """Seconds that one clip lasts, where known."""
+        frames = self.recipe.clip_frames
+        return frames / self.fps if frames and self.fps else None
 
     def __post_init__(self) -> None:
         values, name = self.values, f"features {self.id!r}" if self.id else "features"

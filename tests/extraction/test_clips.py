@@ -33,7 +33,7 @@ REAL = {
 
 @given(frames=st.integers(1, 2000), clip=st.integers(2, 64), stride=st.integers(1, 100))
 def test_plan_is_whole_centred_and_as_long_as_possible(frames: int, clip: int, stride: int) -> None:
-    plan = plan_clips(frames, clip, stride)
+    plan = plan_clips(frames, clip, stride, 25)
     wanted = list(plan.wanted_frames())
     assert wanted == sorted(set(wanted))
     if frames < clip:
@@ -47,9 +47,9 @@ def test_plan_is_whole_centred_and_as_long_as_possible(frames: int, clip: int, s
 
 
 def test_left_over_frames_are_dropped_equally() -> None:
-    assert plan_clips(125, 32, 32).first_frame == 14  # 125 = 3 * 32 + 29: 14 before, 15 after
-    assert plan_clips(128, 32, 32).first_frame == 0
-    assert plan_clips(125, 32, 32).clip_seconds(1, 25) == (46 / 25, 78 / 25)
+    assert plan_clips(125, 32, 32, 25).first_frame == 14  # 125 = 3 * 32 + 29: 14 before, 15 after
+    assert plan_clips(128, 32, 32, 25).first_frame == 0
+    assert plan_clips(125, 32, 32, 25).first_clip_seconds == 14 / 25
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -57,7 +57,29 @@ def test_real_videos_give_the_expected_counts(name: str) -> None:
     timeline = scan_timeline(data_folder() / "videos" / name)
     frames, clips = REAL[name]
     assert timeline.frame_count(25) == frames
-    assert plan_clips(frames, 32, 32).clips == clips
+    assert plan_clips(frames, 32, 32, 25).clips == clips
+
+
+# Frames of the files, by the table beside them.
+STORED = {
+    "clean_and_jerk.mp4": 355,
+    "arm_wrestling.mp4": 280,
+    "balance_beam_05.avi": 95,
+    "pancake.mkv": 310,
+    "dive.gif": 21,
+}
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_at_its_native_rate_each_stored_frame_is_taken_once(name: str) -> None:
+    path = data_folder() / "videos" / name
+    timeline = scan_timeline(path)
+    fps = timeline.rate("native")
+    count = timeline.frame_count(fps)
+    assert count == STORED[name]
+    frames = list(decoded_frames(path, timeline, "av"))
+    shown = [f.shown_seconds for _, f in frames_on_screen(frames, range(count), fps)]
+    assert shown == [frame.shown_seconds for frame in frames]
 
 
 REORDERED = {"bf": "2", "b_strategy": "0", "b": "5000000", "qmax": "2"}
@@ -133,7 +155,7 @@ def test_overlapping_and_spaced_clips_hold_the_right_frames() -> None:
         recipe = ExtractionRecipe(
             backbone="motion", clip_frames=8, stride_frames=stride, input_px=32
         )
-        plan = plan_clips(50, 8, stride)
+        plan = plan_clips(50, 8, stride, 25)
         clips = list(clips_from_frames(frames, plan, recipe))
         numbers = [[frame_number(frame) for frame in clip] for clip in clips]
         assert numbers == [list(range(s, s + 8)) for s in starts]
@@ -142,7 +164,7 @@ def test_overlapping_and_spaced_clips_hold_the_right_frames() -> None:
 def test_a_short_video_holds_its_last_frame(tmp_path: Path) -> None:
     path = write_video(tmp_path / "five.avi", [numbered_frame(10 * n) for n in range(5)])
     timeline = scan_timeline(path)
-    plan = plan_clips(timeline.frame_count(25), 32, 32)
+    plan = plan_clips(timeline.frame_count(25), 32, 32, 25)
     (clip,) = clips_from_frames(decoded_frames(path, timeline, "av"), plan, ExtractionRecipe())
     assert [frame_number(frame) for frame in clip] == [0, 10, 20, 30] + [40] * 28
 

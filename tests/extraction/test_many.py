@@ -16,6 +16,7 @@ import pytest
 from video_files import moving_square, numbered_frame, write_video
 
 from cofinal.cli.extract import Extract
+from cofinal.data.features import read_features
 from cofinal.engines import ENGINES
 from cofinal.errors import CofinalError
 from cofinal.extraction import extractor
@@ -144,6 +145,25 @@ def test_workers_give_the_same_features(videos: Path, tmp_path: Path) -> None:
     assert sorted(summary.extracted) == ["1", "10", "2"]
     for name in listing(tmp_path / "one"):
         assert np.array_equal(np.load(tmp_path / "one" / name), np.load(tmp_path / "two" / name))
+
+
+def test_features_at_native_rates_keep_each_videos_times(tmp_path: Path) -> None:
+    for rate in (20, 50):
+        write_video(tmp_path / f"{rate}.mp4", moving_square(70, 2, 60, 80), rate=rate)
+    recipe = ExtractionRecipe("motion", fps="native", input_px=64)
+    extract_many([tmp_path], tmp_path / "out", recipe)
+    for rate in (20, 50):
+        features = read_features(tmp_path / "out" / f"{rate}.npy")
+        # 70 frames of the file's own: 3 before the first clip of 32, whatever their rate.
+        assert features.values.shape == (2, 576)
+        assert features.first_clip_seconds == pytest.approx(3 / rate)
+        assert features.seconds_per_clip == pytest.approx(32 / rate)
+    path = tmp_path / "out" / "features.json"
+    described = json.loads(path.read_text())
+    described["videos"]["20"]["fps"] = -1
+    path.write_text(json.dumps(described))
+    with pytest.raises(CofinalError, match=r"video '20' starts at 0\.15 s with -1\.0 fps"):
+        read_features(tmp_path / "out" / "20.npy")
 
 
 def test_engines(videos: Path, tmp_path: Path) -> None:

@@ -24,8 +24,9 @@ def test_defaults_are_the_published_recipe() -> None:
 
 
 def test_a_models_recipe_comes_back() -> None:
-    recipe = ExtractionRecipe("i3d", 30.0, 16, 8, 240, 200, 210, 112)
-    assert ExtractionRecipe.from_feature_recipe(recipe.feature_recipe("abc")) == recipe
+    for fps in (30.0, "native"):
+        recipe = ExtractionRecipe("i3d", fps, 16, 8, 240, 200, 210, 112)  # type: ignore[arg-type]
+        assert ExtractionRecipe.from_feature_recipe(recipe.feature_recipe("abc")) == recipe
 
 
 def test_what_a_model_does_not_know_takes_the_default() -> None:
@@ -41,7 +42,7 @@ def test_what_a_model_does_not_know_takes_the_default() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("fps", 0.0, "fps is 0.0; expected a number from 0.01 to 240"),
+        ("fps", 0.0, "fps is 0.0; expected a number from 0.01 to 240, or 'native'"),
         ("fps", float("nan"), "fps is nan"),
         ("clip_frames", 1, "clip_frames is 1; expected a whole number from 2 to 1024"),
         ("clip_frames", 32.0, "clip_frames is 32.0; expected a whole number"),

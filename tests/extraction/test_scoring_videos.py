@@ -59,6 +59,7 @@ def test_a_video_scores_as_its_features_do_with_the_clips_true_times(place: Path
     assert (from_video.clips, from_video.seconds_per_clip) == (2, pytest.approx(1.28))
     # 70 frames hold two clips of 32; of the 6 left over, 3 are dropped before the first.
     assert from_video.first_clip_seconds == pytest.approx(3 / 25)
+    assert from_features.first_clip_seconds == from_video.first_clip_seconds
 
 
 def test_the_command_scores_videos_and_keeps_their_features_in_the_cache(

@@ -10,7 +10,13 @@ from video_files import textured_frame
 
 from cofinal.errors import CofinalError
 from cofinal.extraction.recipe import ExtractionRecipe
-from cofinal.extraction.transforms import frame_pixels, normalise, resize, short_side_size
+from cofinal.extraction.transforms import (
+    centre_crop,
+    frame_pixels,
+    normalise,
+    resize,
+    short_side_size,
+)
 
 SIZES = [
     (240, 320),
@@ -30,9 +36,11 @@ def by_pil(image: np.ndarray) -> np.ndarray:
     scale = 256 / min(height, width)
     size = (int(width * scale + 1e-9), int(height * scale + 1e-9))
     resized = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)
-    wide, high = min(300, resized.width), min(224, resized.height)
-    left, top = (resized.width - wide) // 2, (resized.height - high) // 2
-    cropped = resized.crop((left, top, left + wide, top + high))
+    # Published: edges at round((width - 300) / 2), and black where the frame is narrower.
+    left, top = round((resized.width - 300) / 2), round((resized.height - 224) / 2)
+    if resized.width < 300:
+        left = -((300 - resized.width) // 2)
+    cropped = resized.crop((left, top, left + 300, top + 224))
     return np.asarray(cropped.resize((224, 224), Image.Resampling.BILINEAR))
 
 
@@ -54,13 +62,21 @@ def test_resize_matches_pil_for_odd_sizes(height: int, width: int) -> None:
     assert np.abs(ours - np.asarray(pil).astype(int)).max() <= 1
 
 
-def test_narrow_frames_keep_their_whole_width() -> None:
-    # 9:16: the width becomes 256, less than the crop's 300, so both edges must survive.
-    image = np.zeros((1280, 720, 3), dtype=np.uint8)
+def test_narrow_frames_are_padded_with_black() -> None:
+    # 9:16: the width becomes 256, so the crop of 300 has 22 black columns at both sides.
+    image = np.full((1280, 720, 3), 200, dtype=np.uint8)
     image[:, :40], image[:, -40:] = (255, 0, 0), (0, 255, 0)
     pixels = frame_pixels(image, ExtractionRecipe())
-    assert pixels[100, 0].tolist() == [255, 0, 0]
-    assert pixels[100, -1].tolist() == [0, 255, 0]
+    # 22 of 300 columns are 16.4 of 224.
+    assert pixels[100, 15].tolist() == pixels[100, -16].tolist() == [0, 0, 0]
+    assert pixels[100, 18].tolist() == [255, 0, 0]
+    assert pixels[100, -19].tolist() == [0, 255, 0]
+
+
+@pytest.mark.parametrize(("width", "left"), [(455, 78), (341, 20), (456, 78), (300, 0)])
+def test_the_crop_begins_where_the_published_one_does(width: int, left: int) -> None:
+    columns = torch.arange(width).expand(3, 256, width).permute(1, 2, 0)
+    assert centre_crop(columns, 224, 300)[0, 0, 0] == left
 
 
 def test_short_side_is_exact_and_thin_frames_are_refused() -> None:

@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import pickle
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from cofinal.errors import CofinalError
 from cofinal.extraction.backbones import BACKBONES, WeightFile, backbone_card
 from cofinal.extraction.backbones.i3d import I3D
 from cofinal.extraction.backbones.loading import load_backbone, weights_sha256
+from cofinal.extraction.backbones.video_swin import SWIN_SIZES, VideoSwin
 from cofinal.extraction.backbones.weights import find_weights, load_state, verified_sha256
 
 CONTENT = b"weights " * 1000
@@ -123,6 +125,35 @@ def test_hostile_and_odd_checkpoints(tmp_path: Path) -> None:
         load_state(numbers)
 
 
+@pytest.mark.parametrize("module", ["numpy._core.multiarray", "numpy.core.multiarray"])
+def test_a_numpy_scalar_beside_the_weights_is_let_through(tmp_path: Path, module: str) -> None:
+    state = {"a": torch.ones(2)}
+    content = {"meta": {"best": np.float64(0.5), "epoch": np.int64(3)}, "state_dict": state}
+    torch.save(content, tmp_path / "a.pth")
+    old, new = b"numpy._core.multiarray\nscalar", module.encode() + b"\nscalar"
+    with (
+        zipfile.ZipFile(tmp_path / "a.pth") as source,
+        zipfile.ZipFile(tmp_path / "b.pth", "w") as target,
+    ):
+        assert old in source.read("a/data.pkl")
+        for name in source.namelist():
+            target.writestr(name, source.read(name).replace(old, new))
+    assert torch.equal(load_state(tmp_path / "b.pth")["a"], state["a"])
+    torch.save({"meta": np.zeros(3), "state_dict": state}, tmp_path / "array.pth")
+    with pytest.raises(CofinalError, match="is no checkpoint of plain tensors"):
+        load_state(tmp_path / "array.pth")
+
+
+def test_a_page_in_place_of_a_file_is_caught(server: tuple[str, list[str]], cache: Path) -> None:
+    weights = WeightFile("whole.pth", server[0] + "whole.pth", "none", "none", least_bytes=10**6)
+    with pytest.raises(CofinalError, match="has 8000 bytes, expected at least 1000000; it is no"):
+        find_weights(weights, download=True)
+    assert list((cache / "weights").iterdir()) == []
+    (cache / "weights" / "whole.pth").write_text("<html>")
+    with pytest.raises(CofinalError, match="has 6 bytes"):
+        find_weights(weights)
+
+
 def test_own_checkpoints_load_from_both_formats(tmp_path: Path) -> None:
     layout = {name: list(value.shape) for name, value in I3D().state_dict().items()}
     state = formula_weights(layout)
@@ -136,7 +167,7 @@ def test_own_checkpoints_load_from_both_formats(tmp_path: Path) -> None:
     assert first.weights_sha256 == hashlib.sha256((tmp_path / "a.pth").read_bytes()).hexdigest()
     assert weights_sha256("i3d", tmp_path / "a.pth") == first.weights_sha256
     torch.save({k: v for k, v in state.items() if "Mixed_5c" not in k}, tmp_path / "part.pth")
-    with pytest.raises(CofinalError, match="36 parameters missing, 0 unknown"):
+    with pytest.raises(CofinalError, match="30 parameters missing, 0 unknown"):
         load_backbone("i3d", tmp_path / "part.pth")
 
 
@@ -162,6 +193,9 @@ def test_table_is_complete() -> None:
             assert weights.url.startswith("https://") and weights.url.endswith(weights.file)
             assert weights.licence and weights.training_data
             assert weights.sha256_start is None or len(weights.sha256_start) == 8
+            with torch.device("meta"):
+                module = I3D() if name == "i3d" else VideoSwin(SWIN_SIZES[name[-1]])
+            assert weights.least_bytes == 4 * sum(p.numel() for p in module.parameters())
 
 
 def test_a_backbone_without_weights_refuses_some() -> None:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cofinal.errors import CofinalError
 from cofinal.files.atomic import atomic_path, read_json
+from cofinal.files.tables import finite
 from cofinal.records import ClipFeatures, FeatureRecipe
 
 RECIPE_FILE = "features.json"
@@ -83,18 +85,44 @@ def _check_layout(path: Path, shape: tuple[int, ...], dtype: np.dtype, offset: i
         )
 
 
-def read_recipe(folder: str | Path) -> FeatureRecipe:
-    """The recipe in `features.json` of a folder; an empty recipe if there is no such file."""
+def read_description(folder: str | Path) -> dict[str, Any]:
+    """What `features.json` of a folder says; empty if there is no such file."""
     path = Path(folder) / RECIPE_FILE
     if not path.exists():
-        return FeatureRecipe()
+        return {}
     value = read_json(path, "a description of clip features")
     if not isinstance(value, dict):
         raise CofinalError(f"{path} holds {type(value).__name__}; expected an object")
-    return FeatureRecipe.from_json(value)
+    return value
+
+
+def read_recipe(folder: str | Path) -> FeatureRecipe:
+    """The recipe in `features.json` of a folder; an empty recipe if there is no such file."""
+    return FeatureRecipe.from_json(read_description(folder))
 
 
 def read_features(path: str | Path) -> ClipFeatures:
-    """Reads the features of one performance, with the recipe that lies beside them."""
+    """Reads the features of one performance, with the recipe and times that lie beside them."""
     path = Path(path)
-    return ClipFeatures(read_values(path), id=path.stem, recipe=read_recipe(path.parent))
+    described = read_description(path.parent)
+    recipe = FeatureRecipe.from_json(described)
+    first, fps = video_times(described, path.stem)
+    return ClipFeatures(read_values(path), path.stem, recipe, first, fps)
+
+
+def video_times(described: dict[str, Any], id: str) -> tuple[float, float | None]:
+    """When a video's first clip starts, in seconds, and the rate it was sampled at.
+
+    Where features.json does not tell, as of features made elsewhere: 0 and None.
+    """
+    videos = described.get("videos")
+    record = videos.get(id) if isinstance(videos, dict) else None
+    if not isinstance(record, dict):
+        return 0.0, None
+    first, fps = record.get("first_clip_seconds", 0.0), record.get("fps")
+    where = f"{RECIPE_FILE}: video {id!r}"
+    first = finite(first, "first_clip_seconds", where)
+    rate = None if fps is None else finite(fps, "fps", where)
+    if first < 0 or (rate is not None and rate <= 0):
+        raise CofinalError(f"{where} starts at {first:g} s with {rate} fps; extract it again")
+    return first, rate

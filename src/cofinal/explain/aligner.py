@@ -211,9 +211,8 @@ def border_seconds(features: ClipFeatures, border: int) -> float | None:
     Where clips overlap, each stands for the time around its middle that is nearer to it than to
     its neighbours.
     """
-    recipe = features.recipe
-    step = recipe.seconds_per_clip
+    step = features.seconds_per_clip
     if step is None:
         return None
-    overlap = (recipe.clip_frames / recipe.fps - step) if recipe.clip_frames and recipe.fps else 0.0
+    overlap = (features.clip_seconds or step) - step
     return features.first_clip_seconds + overlap / 2 + border * step

@@ -118,7 +118,7 @@ def place_elements(
             f"the sheet has times of {known} of the {len(elements)} elements of {features.id!r}; "
             "give start and end of all, or of none"
         )
-    if known and features.recipe.seconds_per_clip is not None:
+    if known and features.seconds_per_clip is not None:
         return elements, [given_place(features, element) for element in elements]
     if aligner is None:
         raise CofinalError(
@@ -190,7 +190,7 @@ def given_place(features: ClipFeatures, element: Element) -> Placement:
         CofinalError: the element starts after the last clip, or ends long after it.
     """
     start, end = element.start_seconds, element.end_seconds
-    T, step = len(features.values), features.recipe.seconds_per_clip
+    T, step = len(features.values), features.seconds_per_clip
     first = border_seconds(features, 0)
     assert start is not None and end is not None and step is not None and first is not None
     if start >= first + T * step:

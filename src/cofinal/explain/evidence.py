@@ -276,7 +276,7 @@ def _evidence(
         method,
         model.first.task.targets,
         values_KT.double().cpu().numpy(),
-        features.recipe.seconds_per_clip,
+        features.seconds_per_clip,
         features.first_clip_seconds,
         **more,
     )

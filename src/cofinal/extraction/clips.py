@@ -2,7 +2,8 @@
 
 Rules, all stated in time order:
   - sampled frame k is the one on screen at (k + 1/4) / fps seconds (see `timeline`), so a video of
-    28, 19.62, 30 or variable frames per second becomes one of `fps`;
+    28, 19.62, 30 or variable frames per second becomes one of `fps`; at the video's own rate
+    ("native") each of its frames is taken once;
   - clips of `clip_frames` start every `stride_frames`; frames left over are dropped equally at
     both ends, an odd one at the end;
   - a video shorter than one clip gives one clip: its last frame is held until the clip is full.
@@ -37,11 +38,13 @@ class ClipPlan:
     """Frames in a clip."""
     stride_frames: int
     """Frames from one clip's start to the next one's."""
+    fps: float
+    """Sampled frames per second."""
 
-    def clip_seconds(self, clip: int, fps: float) -> tuple[float, float]:
-        """When clip number `clip` starts and ends, in seconds of the video, half-open."""
-        start = self.first_frame + clip * self.stride_frames
-        return start / fps, (start + self.clip_frames) / fps
+    @property
+    def first_clip_seconds(self) -> float:
+        """When the first clip starts in the video."""
+        return self.first_frame / self.fps
 
     def wanted_frames(self) -> Iterator[int]:
         """Numbers of the sampled frames that any clip holds, increasing."""
@@ -52,19 +55,20 @@ class ClipPlan:
             after = start + self.clip_frames
 
 
-def plan_clips(frames: int, clip_frames: int, stride_frames: int) -> ClipPlan:
+def plan_clips(frames: int, clip_frames: int, stride_frames: int, fps: float) -> ClipPlan:
     """Places as many whole clips as fit into `frames` sampled frames, centred.
 
     Args:
         frames: sampled frames of the video, at least 1.
         clip_frames: frames in a clip.
         stride_frames: frames from start to start.
+        fps: sampled frames per second.
     """
     if frames <= clip_frames:
-        return ClipPlan(0, 1, clip_frames, stride_frames)
+        return ClipPlan(0, 1, clip_frames, stride_frames, fps)
     clips = (frames - clip_frames) // stride_frames + 1
     left_over = frames - ((clips - 1) * stride_frames + clip_frames)
-    return ClipPlan(left_over // 2, clips, clip_frames, stride_frames)
+    return ClipPlan(left_over // 2, clips, clip_frames, stride_frames, fps)
 
 
 def frames_on_screen(
@@ -111,7 +115,7 @@ def clips_from_frames(
     window: deque[np.ndarray] = deque(maxlen=plan.clip_frames)
     source: DecodedFrame | None = None
     next_end = plan.first_frame + plan.clip_frames
-    for number, frame in frames_on_screen(frames, plan.wanted_frames(), recipe.fps):
+    for number, frame in frames_on_screen(frames, plan.wanted_frames(), plan.fps):
         # At 10 source frames a second each is wanted 2 or 3 times, but resized once.
         window.append(window[-1] if frame is source else frame_pixels(frame.to_rgb(), recipe))
         source = frame

@@ -79,18 +79,17 @@ def extract(
         np.concatenate(rows),
         id=path.stem,
         recipe=recipe.feature_recipe(backbone.weights_sha256),
-        first_clip_seconds=plan.clip_seconds(0, recipe.fps)[0],
+        first_clip_seconds=plan.first_clip_seconds,
+        own_fps=plan.fps,
     )
 
 
 def plan_video(path: str | Path, recipe: ExtractionRecipe) -> tuple[Timeline, ClipPlan]:
-    """When a video is shown and which of its frames form which clip, without decoding it.
-
-    `plan.clip_seconds(clip, recipe.fps)` then tells when a clip starts and ends.
-    """
+    """When a video is shown and which of its frames form which clip, without decoding it."""
     timeline = scan_timeline(path)
-    frames = timeline.frame_count(recipe.fps)
-    return timeline, plan_clips(frames, recipe.clip_frames, recipe.stride_frames)
+    fps = timeline.rate(recipe.fps)
+    frames = timeline.frame_count(fps)
+    return timeline, plan_clips(frames, recipe.clip_frames, recipe.stride_frames, fps)
 
 
 def extract_like(
@@ -130,7 +129,7 @@ def extract_like(
         found = read_cached_features(kept, path.stem, recipe.feature_recipe(hash_at_hand))
         if found is not None:
             _, plan = plan_video(path, recipe)
-            return replace(found, first_clip_seconds=plan.clip_seconds(0, recipe.fps)[0])
+            return replace(found, first_clip_seconds=plan.first_clip_seconds, own_fps=plan.fps)
     backbone = load_backbone(
         recipe.backbone, weights, device=device, precision=recipe.precision, download=download
     )

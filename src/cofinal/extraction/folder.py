@@ -2,8 +2,8 @@
 
 features.json begins with the keys of `FeatureRecipe` (what a model compares), then describes
 decoder, precision and version, then lists the videos: file name, size, time of change and hash of
-the content, clips, and the digest of the settings. A video is current if its features exist, were
-made with the same settings, and its content is the same.
+the content, clips, the digest of the settings, and when its clips are in it. A video is current if
+its features exist, were made with the same settings, and its content is the same.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cofinal.errors import CofinalError
 from cofinal.extraction.cache import file_sha256
 from cofinal.extraction.recipe import ExtractionRecipe
 from cofinal.files.atomic import read_json, write_json
-from cofinal.records import FeatureRecipe
+from cofinal.records import ClipFeatures, FeatureRecipe
 
 WHAT = "a features.json as `cofinal extract` writes it"
 
@@ -38,13 +38,26 @@ class VideoRecord:
     """T, rows of its features."""
     settings: str
     """`ExtractionRecipe.digest` of how its features were made."""
+    first_clip_seconds: float = 0.0
+    """When its first clip starts."""
+    fps: float | None = None
+    """Frames per second it was sampled at."""
 
     @classmethod
-    def of(cls, path: Path, clips: int, settings: str) -> VideoRecord:
+    def of(cls, path: Path, features: ClipFeatures, settings: str) -> VideoRecord:
         """Reads size, time and hash of the file at `path`."""
         sha256 = file_sha256(path)
         state = path.stat()
-        return cls(path.name, state.st_size, state.st_mtime_ns, sha256, clips, settings)
+        return cls(
+            path.name,
+            state.st_size,
+            state.st_mtime_ns,
+            sha256,
+            len(features.values),
+            settings,
+            features.first_clip_seconds,
+            features.fps,
+        )
 
     def is_same_video(self, path: Path) -> bool:
         """Whether `path` holds the same content; it is read only if size and time leave doubt."""
@@ -109,7 +122,7 @@ class FeatureFolder:
         stale = [id for id, record in self._videos.items() if record.settings != self.settings]
         kept = sorted(set(stale) - set(ids))
         if kept:
-            what = "; ".join(self._differences) or "another precision"
+            what = "; ".join(self._differences) or "another precision or version"
             raise CofinalError(
                 f"{self.folder} holds features made with other settings ({what}), for example of "
                 f"{kept[0]!r}; choose another --out, or give those videos too to redo them all"

@@ -20,6 +20,9 @@ from cofinal.extraction.sources import find_videos
 from cofinal.extraction.timeline import declared_seconds
 from cofinal.version import __version__
 
+# For estimates of time left where each video is sampled at its own rate.
+USUAL_FPS = 25.0
+
 
 @dataclass(frozen=True)
 class BackboneChoice:
@@ -151,7 +154,7 @@ class _Job:
         """Extracts and writes one video; gives its record, or why there is none."""
         try:
             features = extract(path, self.recipe, backbone, decoder=self.decoder, on_clips=on_clips)
-            record = VideoRecord.of(path, len(features.values), self.settings)
+            record = VideoRecord.of(path, features, self.settings)
             write_values(self.folder / f"{id}.npy", features.values)
             return record
         except CofinalError as error:
@@ -212,5 +215,6 @@ def _clips_ahead(todo: dict[str, Path], recipe: ExtractionRecipe) -> int:
             seconds = declared_seconds(path)
         except CofinalError:
             continue
-        clips += max(1, int(seconds * recipe.fps / recipe.stride_frames))
+        fps = USUAL_FPS if recipe.fps == "native" else recipe.fps
+        clips += max(1, int(seconds * fps / recipe.stride_frames))
     return clips

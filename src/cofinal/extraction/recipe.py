@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from cofinal.errors import CofinalError
 from cofinal.extraction.backbones import BACKBONES
@@ -15,6 +15,9 @@ from cofinal.records import FeatureRecipe
 PRECISIONS = ("float32", "bfloat16")
 # Larger settings than any backbone takes; they bound what a hostile features.json can ask for.
 MAX_CLIP_FRAMES, MAX_SIDE_PX = 1024, 2048
+# Raised when the same settings begin to mean other pixels, so that kept features are made again.
+# 2: the crop's edge is rounded to the nearest pixel, and small frames are padded with black.
+PIXEL_PATH = 2
 _CROP = re.compile(r"short side (\d+), centre (\d+)x(\d+), resize (\d+)x(\d+)")
 
 
@@ -28,8 +31,9 @@ class ExtractionRecipe:
 
     backbone: str = "video-swin-b"
     """Name in `BACKBONES`."""
-    fps: float = 25.0
-    """Frames per second that the video is sampled at, above 0 and at most 240."""
+    fps: float | Literal["native"] = 25.0
+    """Frames per second that the video is sampled at, above 0 and at most 240; or "native" for
+    the video's own rate, each frame once, as the published features were made."""
     clip_frames: int = 32
     """Frames in a clip, 2 to 1024."""
     stride_frames: int = 32
@@ -37,16 +41,17 @@ class ExtractionRecipe:
     short_side_px: int = 256
     """Length of the frame's shorter side after the first resize, in pixels."""
     crop_height_px: int = 224
-    """Height of the centre crop in pixels; smaller where the frame is lower."""
+    """Height of the centre crop in pixels; lower frames are padded with black."""
     crop_width_px: int = 300
-    """Width of the centre crop in pixels; smaller where the frame is narrower."""
+    """Width of the centre crop in pixels; narrower frames are padded with black."""
     input_px: int = 224
     """Side of the square that the crop is resized to, and that the backbone sees."""
     precision: str = "float32"
     """Arithmetic of the backbone: "float32", or "bfloat16" (faster, cosine above 0.9999 to it)."""
 
     def __post_init__(self) -> None:
-        _check_range("fps", self.fps, 0.01, 240)
+        if self.fps != "native":
+            _check_range("fps", self.fps, 0.01, 240)
         _check_range("clip_frames", self.clip_frames, 2, MAX_CLIP_FRAMES)
         _check_range("stride_frames", self.stride_frames, 1, MAX_CLIP_FRAMES)
         for name in ("short_side_px", "crop_height_px", "crop_width_px", "input_px"):
@@ -71,7 +76,7 @@ class ExtractionRecipe:
 
     def digest(self, weights_sha256: str | None) -> str:
         """Hash of these settings with the weights: equal digests mean comparable features."""
-        value = {**asdict(self), "weights_sha256": weights_sha256}
+        value = {**asdict(self), "weights_sha256": weights_sha256, "pixel_path": PIXEL_PATH}
         return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
     def feature_recipe(self, weights_sha256: str | None) -> FeatureRecipe:
@@ -138,7 +143,8 @@ def _check_range(name: str, value: float, low: float, high: float) -> None:
     fits = whole or (name == "fps" and isinstance(value, float))
     if not fits or not low <= value <= high:
         kind = "number" if name == "fps" else "whole number"
-        raise CofinalError(f"{name} is {value!r}; expected a {kind} from {low:g} to {high:g}")
+        also = ", or 'native'" if name == "fps" else ""
+        raise CofinalError(f"{name} is {value!r}; expected a {kind} from {low:g} to {high:g}{also}")
 
 
 def _parse_crop(crop: str) -> dict[str, int]:

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cofinal.errors import CofinalError
 from cofinal.extraction.containers import (
@@ -55,6 +55,10 @@ class Timeline:
     def duration_seconds(self) -> float:
         """Seconds from the first frame's appearance to the last one's end."""
         return float(self.end_seconds - self.start_seconds)
+
+    def rate(self, fps: float | Literal["native"]) -> float:
+        """Frames per second to sample at: `fps`, or the video's own usual rate for "native"."""
+        return float(1 / self.frame_interval) if fps == "native" else fps
 
     def frame_count(self, fps: float) -> int:
         """Sampling instants (k + 1/4) / fps, k = 0, 1, ..., before the end; at least 1."""

@@ -3,9 +3,9 @@
 Short side to 256, centre crop 224 x 300 (height x width), resize to 224 x 224; antialiased
 bilinear with rounding to whole grey levels after each resize, as PIL does it.
 
-Rule for narrow or low frames: where the resized frame is smaller than the crop in one direction,
-the crop takes all there is in that direction; nothing is padded. A portrait video of 9:16 is
-therefore cut to 224 x 256. The last resize changes the aspect ratio, as it does for every video.
+As in the published recipe, the crop's edge is at round((width - 300) / 2), and a resized frame that
+is smaller than the crop in one direction is padded there with black: a portrait video of 9:16 gets
+bars of 22 pixels at both sides. The last resize changes the aspect ratio of every video.
 Stored pixels are taken as square: a sample aspect ratio in the file is not applied.
 """
 
@@ -43,10 +43,16 @@ def resize(image_HWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 
 def centre_crop(image_HWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """The middle `height` x `width` pixels, or all there are; an odd pixel stays at the end."""
+    """The middle `height` x `width` pixels; smaller frames are padded with black.
+
+    Halves of a pixel go to the even edge, as Python rounds; an odd pixel of padding to the end.
+    """
     rows, columns = image_HWC.shape[:2]
-    height, width = min(height, rows), min(width, columns)
-    top, left = (rows - height) // 2, (columns - width) // 2
+    below, beside = max(0, height - rows), max(0, width - columns)
+    if below or beside:
+        edges = (0, 0, beside // 2, beside - beside // 2, below // 2, below - below // 2)
+        image_HWC = F.pad(image_HWC, edges)
+    top, left = round((rows + below - height) / 2), round((columns + beside - width) / 2)
     return image_HWC[top : top + height, left : left + width]
 
 

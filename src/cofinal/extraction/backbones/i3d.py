@@ -1,13 +1,16 @@
 """I3D: Inception-v1 inflated to three dimensions, RGB stream, without its classifier.
 
 Paper: Quo Vadis, Action Recognition?, Carreira and Zisserman, CVPR 2017, arXiv 1705.07750.
-Reproduced: the network as ported to PyTorch by piergiaj; parameter names are that port's, so its
-state dictionaries (`rgb_imagenet.pt`) load without renaming but for the dropped classifier.
+Reproduced: the network as ported to PyTorch by piergiaj, whose parameter names are ours
+(`rgb_imagenet.pt`); hassony2's port (`model_rgb.pth`, used on diving) loads by renaming. That one
+pads by fixed amounts, which is the same wherever sizes halve evenly, as 32 x 224 x 224 does.
 Differs: features are the mean over the last inception block, not its 2 x 7 x 7 pooling, so that
 clips of any length and size give one vector.
 """
 
 from __future__ import annotations
+
+import re
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +20,9 @@ from cofinal.errors import CofinalError
 
 OUTPUT_WIDTH = 1024
 Size3 = tuple[int, int, int]
+State = dict[str, torch.Tensor]
+# Of batch norm: in the original and in piergiaj's port, and in hassony2's.
+EPSILON, OTHER_EPSILON = 1e-3, 1e-5
 
 # Output channels of each inception block: 1x1; 1x1 then 3x3; 1x1 then 3x3; pool then 1x1.
 INCEPTION = {
@@ -48,7 +54,7 @@ class ConvUnit(nn.Module):
         super().__init__()
         self.kernel, self.stride = (kernel,) * 3, (stride,) * 3
         self.conv3d = nn.Conv3d(inputs, outputs, self.kernel, self.stride, bias=False)
-        self.bn = nn.BatchNorm3d(outputs, eps=1e-3)
+        self.bn = nn.BatchNorm3d(outputs, eps=EPSILON)
 
     def forward(self, x_BCTHW: torch.Tensor) -> torch.Tensor:
         """(B, C, T, H, W) to (B, outputs, ceil(T / stride), ...)."""
@@ -112,15 +118,41 @@ class I3D(nn.Module):
         return self.feature_map(clips_BCTHW).float().mean(dim=(2, 3, 4))
 
 
-def rename_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Keeps piergiaj's names, drops the classifier.
+def rename_state(state: State) -> State:
+    """Recognises whose names a state dictionary has, gives it ours, drops the classifier.
 
     Raises:
-        CofinalError: other names.
+        CofinalError: neither port's names.
     """
+    if "conv3d_1a_7x7.conv3d.weight" in state:
+        state = rename_lower_case(state)
     if "Conv3d_1a_7x7.conv3d.weight" not in state:
         raise CofinalError(
             f"no I3D weights: the first name is {next(iter(state), 'none')!r}; expected "
-            "'Conv3d_1a_7x7.conv3d.weight' as in rgb_imagenet.pt, so check the file"
+            "'Conv3d_1a_7x7.conv3d.weight' as in rgb_imagenet.pt or 'conv3d_1a_7x7...' as in "
+            "model_rgb.pth, so check the file"
         )
     return {name: value for name, value in state.items() if not name.startswith("logits.")}
+
+
+# Branches of the other port: a convolution alone, or a sequence of two, or of a pool and one.
+BRANCHES = {"0": "b0", "1.0": "b1a", "1.1": "b1b", "2.0": "b2a", "2.1": "b2b", "3.1": "b3b"}
+
+
+def rename_lower_case(state: State) -> State:
+    """Names of hassony2's port to ours; its batch norm epsilon 1e-5 goes into the scale.
+
+    w / sqrt(v + 1e-5) = w' / sqrt(v + 1e-3) with w' = w sqrt((v + 1e-3) / (v + 1e-5)).
+    """
+    renamed: State = {}
+    for name, value in state.items():
+        if name.startswith("conv3d_0c_1x1."):
+            continue
+        ours = re.sub(r"\.branch_(\d(?:\.\d)?)\.", lambda m: f".{BRANCHES.get(m[1], m[1])}.", name)
+        ours = ours[0].upper() + ours[1:].replace(".batch3d.", ".bn.")
+        renamed[ours] = value
+        if ours.endswith(".bn.weight"):
+            variance = state[name.removesuffix("weight") + "running_var"].double()
+            scale = ((variance + EPSILON) / (variance + OTHER_EPSILON)).sqrt()
+            renamed[ours] = (value * scale).float()
+    return renamed

@@ -3,7 +3,7 @@
 Nothing is downloaded without `download=True`, the user's explicit yes. A file whose authors tell
 its hash is checked against it. For the others no hash is known to us: the hash of the first copy is
 written beside it and every later use is checked against that, which catches a file that changes
-but not one that was wrong from the start.
+but not one that was wrong from the start. A page in place of a file is caught by its size.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def find_weights(weights: WeightFile, download: bool = False) -> Path:
                 f"from {weights.url}, or get that file by other means and put it there"
             )
         _fetch(weights, path)
+    _check_size(path, path, weights)
     verified_sha256(path, weights.sha256_start)
     return path
 
@@ -87,11 +88,21 @@ def _fetch(weights: WeightFile, path: Path) -> None:
             expected = source.headers.get("Content-Length")
             if expected and int(expected) != temporary.stat().st_size:
                 raise OSError(f"only {temporary.stat().st_size} of {expected} bytes came")
+            _check_size(temporary, path, weights)
     except (OSError, ValueError, urllib.error.URLError) as error:
         raise CofinalError(
             f"cannot fetch {weights.url} ({error}); get {weights.file} by other means and put it "
             f"into {path.parent}"
         ) from error
+
+
+def _check_size(file: Path, path: Path, weights: WeightFile) -> None:
+    found = file.stat().st_size
+    if found < weights.least_bytes:
+        raise CofinalError(
+            f"{path} has {found} bytes, expected at least {weights.least_bytes}; it is no whole "
+            f"weight file but perhaps a page that says why, so get it from {weights.url} anew"
+        )
 
 
 def load_into(
@@ -101,11 +112,16 @@ def load_into(
 ) -> None:
     """Loads a checkpoint into `module`, every parameter of it and nothing else.
 
+    Batch norm's counters of training batches may be missing, as in files of before 2018; nothing
+    reads them here.
+
     Raises:
         CofinalError: names or shapes that do not fit.
     """
     state = rename(load_state(path))
     own = module.state_dict()
+    counters = {name: own[name] for name in own if name.endswith("num_batches_tracked")}
+    state = counters | state
     missing = sorted(own.keys() - state.keys())
     extra = sorted(state.keys() - own.keys())
     wrong = [n for n in own.keys() & state.keys() if own[n].shape != state[n].shape]
