@@ -19,8 +19,7 @@ from safetensors.torch import save_file
 from cofinal.errors import CofinalError
 from cofinal.extraction.backbones import BACKBONES, WeightFile, backbone_card
 from cofinal.extraction.backbones.i3d import I3D
-from cofinal.extraction.backbones.loading import load_backbone, weights_sha256
-from cofinal.extraction.backbones.video_swin import SWIN_SIZES, VideoSwin
+from cofinal.extraction.backbones.loading import NETWORKS, load_backbone, weights_sha256
 from cofinal.extraction.backbones.weights import find_weights, load_state, verified_sha256
 
 CONTENT = b"weights " * 1000
@@ -190,14 +189,29 @@ def test_table_is_complete() -> None:
         assert backbone_card(name).output_width > 0
         assert bool(card.weights) == (name != "motion")
         for weights in card.weights:
-            assert weights.url.startswith("https://") and weights.url.endswith(weights.file)
+            assert weights.url.startswith("https://")
+            assert weights.url.endswith(weights.file) or weights.package
             assert weights.licence and weights.training_data
-            assert weights.sha256_start is None or len(weights.sha256_start) == 8
+            assert weights.sha256_start is None or len(weights.sha256_start) in (8, 64)
             with torch.device("meta"):
-                module = I3D() if name == "i3d" else VideoSwin(SWIN_SIZES[name[-1]])
+                module = NETWORKS[name][0]()
             assert weights.least_bytes == 4 * sum(p.numel() for p in module.parameters())
 
 
 def test_a_backbone_without_weights_refuses_some() -> None:
     with pytest.raises(CofinalError, match="motion has no weights; leave out --weights"):
         load_backbone("motion", "mine.pth")
+
+
+def test_a_package_that_is_missing_or_empty_is_told(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = WeightFile("w.pth", "https://x", "none", "none", package="no_such", extra="frames")
+    with pytest.raises(CofinalError, match=r"w\.pth comes in a package .* 'cofinal\[frames\]'"):
+        find_weights(card)
+    empty = WeightFile("w.pth", "https://x", "none", "none", package="json", extra="frames")
+    with pytest.raises(CofinalError, match=r"json holds no w\.pth; install the package of https"):
+        find_weights(empty)
+    (cache / "weights").mkdir(parents=True)
+    (cache / "weights" / "w.pth").write_bytes(CONTENT)
+    assert find_weights(card) == cache / "weights" / "w.pth"

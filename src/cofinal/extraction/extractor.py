@@ -17,7 +17,12 @@ import numpy as np
 
 from cofinal.data.features import write_values
 from cofinal.errors import CofinalError
-from cofinal.extraction.backbones.loading import Backbone, load_backbone, weights_sha256
+from cofinal.extraction.backbones.loading import (
+    Backbone,
+    JoinedBackbones,
+    load_backbone,
+    weights_sha256,
+)
 from cofinal.extraction.cache import (
     cached_features_path,
     file_sha256,
@@ -26,7 +31,7 @@ from cofinal.extraction.cache import (
 from cofinal.extraction.clips import Ahead, ClipPlan, clips_from_frames, plan_clips
 from cofinal.extraction.containers import check_file
 from cofinal.extraction.decoding import decoded_frames
-from cofinal.extraction.recipe import ExtractionRecipe
+from cofinal.extraction.recipe import ONE_PRECISION, ExtractionRecipe
 from cofinal.extraction.timeline import Timeline, scan_timeline
 from cofinal.records import ClipFeatures, FeatureRecipe
 
@@ -37,13 +42,13 @@ OnClips = Callable[[int, int], None]
 def extract(
     path: str | Path,
     recipe: ExtractionRecipe,
-    backbone: Backbone,
+    backbone: Backbone | JoinedBackbones,
     *,
     decoder: str = "av",
     batch_clips: int | None = None,
     on_clips: OnClips | None = None,
 ) -> ClipFeatures:
-    """Extracts the clip features of one video.
+    """Extracts the clip features of one video; joined backbones watch it one after the other.
 
     Args:
         path: the video file.
@@ -66,17 +71,20 @@ def extract(
             f"{backbone.name} in {backbone.precision}; load the backbone that the recipe names"
         )
     timeline, plan = plan_video(path, recipe)
-    frames = decoded_frames(path, timeline, decoder)
-    rows: list[np.ndarray] = []
-    done = 0
-    with Ahead(clips_from_frames(frames, plan, recipe)) as clips:
-        for batch_BTHWC in _batches(clips, batch_clips or backbone.batch_clips):
-            rows.append(backbone.features(batch_BTHWC))
-            done += len(batch_BTHWC)
-            if on_clips is not None:
-                on_clips(done, plan.clips)
+    columns: list[np.ndarray] = []
+    for own, part in zip(recipe.parts(), backbone.parts, strict=True):
+        frames = decoded_frames(path, timeline, decoder)
+        rows: list[np.ndarray] = []
+        done = len(columns) * plan.clips
+        with Ahead(clips_from_frames(frames, plan, own)) as clips:
+            for batch_BTHWC in _batches(clips, batch_clips or part.batch_clips):
+                rows.append(part.features(batch_BTHWC))
+                done += len(batch_BTHWC)
+                if on_clips is not None:
+                    on_clips(done // len(backbone.parts), plan.clips)
+        columns.append(np.concatenate(rows))
     return ClipFeatures(
-        np.concatenate(rows),
+        np.concatenate(columns, axis=1),
         id=path.stem,
         recipe=recipe.feature_recipe(backbone.weights_sha256),
         first_clip_seconds=plan.first_clip_seconds,
@@ -140,8 +148,9 @@ def extract_like(
 
 
 def recipe_like(known: FeatureRecipe, precision: str = "float32") -> ExtractionRecipe:
-    """The settings comparable to `known`; `motion` has one precision whatever is asked for."""
-    precision = "float32" if known.backbone == "motion" else precision
+    """The settings comparable to `known`; some backbones have one precision whatever is asked."""
+    if known.backbone is not None and set(known.backbone.split("+")) <= ONE_PRECISION:
+        precision = "float32"
     return ExtractionRecipe.from_feature_recipe(known, precision)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from cofinal.data.features import write_values
 from cofinal.engines import side_by_side
 from cofinal.errors import CofinalError
-from cofinal.extraction.backbones.loading import Backbone, load_backbone
+from cofinal.extraction.backbones.loading import Backbone, JoinedBackbones, load_backbone
 from cofinal.extraction.decoding import decoder_version
 from cofinal.extraction.extractor import OnClips, extract
 from cofinal.extraction.folder import FeatureFolder, VideoRecord
@@ -149,7 +149,7 @@ class _Job:
     decoder: str
 
     def run(
-        self, id: str, path: Path, backbone: Backbone, on_clips: OnClips | None
+        self, id: str, path: Path, backbone: Backbone | JoinedBackbones, on_clips: OnClips | None
     ) -> VideoRecord | str:
         """Extracts and writes one video; gives its record, or why there is none."""
         try:
@@ -169,7 +169,7 @@ _Result = tuple[str, VideoRecord | str]
 
 
 def _one_by_one(
-    job: _Job, todo: dict[str, Path], backbone: Backbone, watcher: Watcher | None
+    job: _Job, todo: dict[str, Path], backbone: Backbone | JoinedBackbones, watcher: Watcher | None
 ) -> Iterator[_Result]:
     for id, path in todo.items():
         on_clips = None if watcher is None else functools.partial(watcher.clips, id)
@@ -177,7 +177,7 @@ def _one_by_one(
 
 
 @functools.lru_cache(maxsize=1)
-def _worker_backbone(choice: BackboneChoice) -> Backbone:
+def _worker_backbone(choice: BackboneChoice) -> Backbone | JoinedBackbones:
     return load_backbone(
         choice.name, choice.weights, device=choice.device, precision=choice.precision
     )

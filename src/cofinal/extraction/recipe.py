@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from cofinal.errors import CofinalError
-from cofinal.extraction.backbones import BACKBONES
+from cofinal.extraction.backbones import BACKBONES, backbone_parts
 from cofinal.records import FeatureRecipe
 
 PRECISIONS = ("float32", "bfloat16")
+# Backbones that compute in float32 whatever is asked of others.
+ONE_PRECISION = frozenset({"motion"})
 # Larger settings than any backbone takes; they bound what a hostile features.json can ask for.
 MAX_CLIP_FRAMES, MAX_SIDE_PX = 1024, 2048
 # Raised when the same settings begin to mean other pixels, so that kept features are made again.
@@ -30,7 +32,7 @@ class ExtractionRecipe:
     """
 
     backbone: str = "video-swin-b"
-    """Name in `BACKBONES`."""
+    """Name in `BACKBONES`, or several joined by "+", such as "motion+frames"."""
     fps: float | Literal["native"] = 25.0
     """Frames per second that the video is sampled at, above 0 and at most 240; or "native" for
     the video's own rate, each frame once, as the published features were made."""
@@ -60,10 +62,10 @@ class ExtractionRecipe:
             raise CofinalError(
                 f"precision {self.precision!r} is unknown; use {' or '.join(PRECISIONS)}"
             )
-        if self.backbone == "motion" and self.precision != "float32":
+        if self.precision != "float32" and set(self.backbone.split("+")) <= ONE_PRECISION:
             raise CofinalError(
-                f"precision is {self.precision!r}, but backbone 'motion' knows only 'float32'; "
-                "leave the precision out"
+                f"precision is {self.precision!r}, but backbone {self.backbone!r} knows only "
+                "'float32'; leave the precision out"
             )
 
     @property
@@ -73,6 +75,17 @@ class ExtractionRecipe:
             f"short side {self.short_side_px}, centre {self.crop_height_px}x{self.crop_width_px}, "
             f"resize {self.input_px}x{self.input_px}"
         )
+
+    def parts(self) -> list[ExtractionRecipe]:
+        """The settings for each of the backbones that are joined."""
+        return [
+            replace(
+                self,
+                backbone=part,
+                precision="float32" if part in ONE_PRECISION else self.precision,
+            )
+            for part in backbone_parts(self.backbone)
+        ]
 
     def digest(self, weights_sha256: str | None) -> str:
         """Hash of these settings with the weights: equal digests mean comparable features."""
@@ -122,7 +135,7 @@ class ExtractionRecipe:
                 "the model does not say which backbone its features came from; "
                 "extract features yourself and score those"
             )
-        if known.backbone not in BACKBONES:
+        if not set(known.backbone.split("+")) <= BACKBONES.keys():
             raise CofinalError(
                 f"the model's features were made with {known.backbone!r}, which cannot be made "
                 "from videos here; score .npy files of such features"

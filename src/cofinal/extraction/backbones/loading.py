@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +12,43 @@ import torch
 from torch import nn
 
 from cofinal.errors import CofinalError
-from cofinal.extraction.backbones import BackboneCard, backbone_card, i3d, motion, video_swin
+from cofinal.extraction.backbones import (
+    BackboneCard,
+    backbone_card,
+    backbone_parts,
+    efficientnet,
+    i3d,
+    motion,
+    video_swin,
+)
 from cofinal.extraction.backbones.weights import (
     find_weights,
     load_into,
     state_sha256,
     verified_sha256,
 )
-from cofinal.extraction.recipe import PRECISIONS
+from cofinal.extraction.recipe import ONE_PRECISION, PRECISIONS
 from cofinal.extraction.transforms import normalise
 
 RANDOM = "random"
 RANDOM_SEED = 0
 # Clips at once: more gives nothing on a CPU, where one clip fills the cores.
 CPU_BATCH_CLIPS, GPU_BATCH_CLIPS = 1, 8
+
+
+State = dict[str, torch.Tensor]
+# How each learned backbone is built, and how names in its weight files become ours.
+NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[State], State]]] = {
+    "i3d": (i3d.I3D, i3d.rename_state),
+    "frames": (efficientnet.FrameStatistics, efficientnet.rename_state),
+    **{
+        f"video-swin-{size}": (
+            functools.partial(video_swin.VideoSwin, config),
+            video_swin.rename_state,
+        )
+        for size, config in video_swin.SWIN_SIZES.items()
+    },
+}
 
 
 class Backbone:
@@ -53,6 +79,11 @@ class Backbone:
             module.to(device=device, dtype=self._dtype).eval().requires_grad_(False)
 
     @property
+    def parts(self) -> tuple[Backbone, ...]:
+        """The backbones whose features stand side by side: this one."""
+        return (self,)
+
+    @property
     def batch_clips(self) -> int:
         """Clips that are best given at once on this device."""
         return CPU_BATCH_CLIPS if self.device.type == "cpu" else GPU_BATCH_CLIPS
@@ -75,7 +106,73 @@ class Backbone:
             return self._module(clips_BCTHW).float().cpu().numpy()
 
 
+class JoinedBackbones:
+    """Several backbones whose features stand side by side, clip by clip.
+
+    Attributes:
+        name: the names joined by "+".
+        parts: the backbones, in that order.
+        width: C, channels of all together.
+        weights_sha256: hash of the parts' hashes; None if none has weights.
+        precision: of the parts that have a choice.
+    """
+
+    def __init__(self, parts: Sequence[Backbone], precision: str) -> None:
+        self.name = "+".join(part.name for part in parts)
+        self.parts = tuple(parts)
+        self.width = sum(part.width for part in parts)
+        self.weights_sha256 = joined_sha256([part.weights_sha256 for part in parts])
+        self.precision = precision
+
+
+def joined_sha256(hashes: Sequence[str | None]) -> str | None:
+    """One hash for the weights of joined backbones; a single one stays as it is."""
+    if len(hashes) == 1 or not any(hashes):
+        return hashes[0]
+    return hashlib.sha256("+".join(part or "none" for part in hashes).encode()).hexdigest()
+
+
 def load_backbone(
+    name: str,
+    weights: str | Path | None = None,
+    *,
+    device: str = "auto",
+    precision: str = "float32",
+    download: bool = False,
+) -> Backbone | JoinedBackbones:
+    """Builds the backbone `name`, or each of those it joins by "+"; see `load_single`."""
+    names = backbone_parts(name)
+    chosen = [_weights_of_part(name, part, weights) for part in names]
+    loaded = [
+        load_single(
+            part,
+            own,
+            device=device,
+            precision="float32" if part in ONE_PRECISION else precision,
+            download=download,
+        )
+        for part, own in zip(names, chosen, strict=True)
+    ]
+    return loaded[0] if len(loaded) == 1 else JoinedBackbones(loaded, precision)
+
+
+def _weights_of_part(name: str, part: str, weights: str | Path | None) -> str | Path | None:
+    """What `--weights` means for one of several joined backbones.
+
+    Raises:
+        CofinalError: a file, of which nobody can say whose it is.
+    """
+    if name == part or weights is None:
+        return weights
+    if weights != RANDOM:
+        raise CofinalError(
+            f"weights {str(weights)!r} are of one backbone, but {name} joins several; leave out "
+            "--weights, so that each takes its own from the cache folder"
+        )
+    return RANDOM if backbone_card(part).weights else None
+
+
+def load_single(
     name: str,
     weights: str | Path | None = None,
     *,
@@ -103,13 +200,13 @@ def load_backbone(
     path = weights_path(card, weights, download)
     if name == "motion":
         return Backbone(card, None, None, torch.device("cpu"), "float32")
+    build, rename = NETWORKS[name]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(RANDOM_SEED)
-        module = i3d.I3D() if name == "i3d" else video_swin.VideoSwin(_swin_config(name))
+        module = build()
     if path is None:
         _randomise(module)
         return Backbone(card, module, state_sha256(module), place, precision)
-    rename = i3d.rename_state if name == "i3d" else video_swin.rename_state
     load_into(module, path, rename)
     return Backbone(card, module, verified_sha256(path), place, precision)
 
@@ -138,19 +235,16 @@ def weights_sha256(
     name: str, weights: str | Path | None = None, download: bool = False
 ) -> str | None:
     """Hash that `load_backbone` would record, without building the backbone where possible."""
-    card = backbone_card(name)
-    path = weights_path(card, weights, download)
-    if not card.weights:
-        return None
-    return (
-        load_backbone(name, weights, device="cpu").weights_sha256
-        if path is None
-        else verified_sha256(path)
-    )
-
-
-def _swin_config(name: str) -> video_swin.SwinConfig:
-    return video_swin.SWIN_SIZES[name.rpartition("-")[2]]
+    hashes: list[str | None] = []
+    for part in backbone_parts(name):
+        own = _weights_of_part(name, part, weights)
+        card = backbone_card(part)
+        path = weights_path(card, own, download)
+        if path is not None:
+            hashes.append(verified_sha256(path))
+        else:
+            hashes.append(load_single(part, own, device="cpu").weights_sha256)
+    return joined_sha256(hashes)
 
 
 def _device(device: str) -> torch.device:

@@ -21,6 +21,7 @@ import torch
 from cofinal.errors import CofinalError
 from cofinal.extraction.backbones import WeightFile
 from cofinal.extraction.cache import cache_folder, file_sha256
+from cofinal.extras import import_extra
 from cofinal.files.atomic import atomic_path, write_text
 from cofinal.files.states import load_state
 
@@ -40,6 +41,8 @@ def find_weights(weights: WeightFile, download: bool = False) -> Path:
             place), a download that fails, or content that is not what it was.
     """
     path = weights_folder() / weights.file
+    if weights.package and not path.is_file():
+        path = _path_in_package(weights)
     if not path.is_file():
         if not download:
             raise CofinalError(
@@ -50,6 +53,18 @@ def find_weights(weights: WeightFile, download: bool = False) -> Path:
     _check_size(path, path, weights)
     verified_sha256(path, weights.sha256_start)
     return path
+
+
+def _path_in_package(weights: WeightFile) -> Path:
+    what = f"{weights.file} comes in a package of its own"
+    module = import_extra(weights.package, what, weights.extra)
+    found = sorted(Path(module.__file__ or "").parent.rglob(weights.file))
+    if not found:
+        raise CofinalError(
+            f"{Path(module.__file__ or '').parent} holds no {weights.file}; install the package of "
+            f"{weights.url} again, or put the file into {weights_folder()}"
+        )
+    return found[0]
 
 
 def verified_sha256(path: Path, sha256_start: str | None = None) -> str:
