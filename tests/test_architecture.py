@@ -28,6 +28,7 @@ LAYERS = [
     {"audit"},
     {"reports"},
     {"workflows", "scorer"},
+    {"estimator"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

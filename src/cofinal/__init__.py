@@ -24,12 +24,19 @@ if TYPE_CHECKING:
     from cofinal.data.checks import check_dataset
     from cofinal.data.dataset import Dataset, load_dataset
     from cofinal.data.features import read_features
-    from cofinal.errors import CofinalError
+    from cofinal.errors import CofinalError, UnknownNameError
+    from cofinal.estimator import (
+        CoFInAlRegressor,
+        MethodRegressor,
+        create_method,
+        list_methods,
+    )
     from cofinal.evaluation.coverage import coverage
-    from cofinal.evaluation.evaluate import evaluate
+    from cofinal.evaluation.estimators import evaluate
     from cofinal.evaluation.intervals import Calibration, calibrate
     from cofinal.evaluation.metrics import fisher_mean, mae, r_l2, srcc, within_group_srcc
     from cofinal.evaluation.result import EvaluationResult
+    from cofinal.explain.explanation import Explanation
     from cofinal.extraction.backbones.loading import load_backbone
     from cofinal.extraction.extractor import extract
     from cofinal.extraction.many import extract_many
@@ -48,12 +55,15 @@ _PUBLIC = {
     "Calibration": "evaluation.intervals",
     "CalibrationSettings": "config",
     "ClipFeatures": "records",
+    "CoFInAlRegressor": "estimator",
     "CofinalError": "errors",
     "DataSource": "config",
     "Dataset": "data.dataset",
     "EvaluationResult": "evaluation.result",
+    "Explanation": "explain.explanation",
     "ExtractionRecipe": "extraction.recipe",
     "FeatureRecipe": "records",
+    "MethodRegressor": "estimator",
     "Prediction": "records",
     "Preset": "config",
     "ProtocolSettings": "config",
@@ -61,14 +71,17 @@ _PUBLIC = {
     "TargetPrediction": "records",
     "TrainingSettings": "config",
     "TuningResult": "benchmark.tuning",
+    "UnknownNameError": "errors",
     "calibrate": "evaluation.intervals",
     "check_dataset": "data.checks",
     "coverage": "evaluation.coverage",
-    "evaluate": "evaluation.evaluate",
+    "create_method": "estimator",
+    "evaluate": "evaluation.estimators",
     "extract": "extraction.extractor",
     "extract_many": "extraction.many",
     "fisher_mean": "evaluation.metrics",
     "import_checkpoint": "modelfolder.checkpoints",
+    "list_methods": "estimator",
     "load_backbone": "extraction.backbones.loading",
     "load_dataset": "data.dataset",
     "load_model": "modelfolder.folder",
@@ -90,12 +103,15 @@ __all__ = [
     "Calibration",
     "CalibrationSettings",
     "ClipFeatures",
+    "CoFInAlRegressor",
     "CofinalError",
     "DataSource",
     "Dataset",
     "EvaluationResult",
+    "Explanation",
     "ExtractionRecipe",
     "FeatureRecipe",
+    "MethodRegressor",
     "Prediction",
     "Preset",
     "ProtocolSettings",
@@ -103,15 +119,18 @@ __all__ = [
     "TargetPrediction",
     "TrainingSettings",
     "TuningResult",
+    "UnknownNameError",
     "__version__",
     "calibrate",
     "check_dataset",
     "coverage",
+    "create_method",
     "evaluate",
     "extract",
     "extract_many",
     "fisher_mean",
     "import_checkpoint",
+    "list_methods",
     "load_backbone",
     "load_dataset",
     "load_model",

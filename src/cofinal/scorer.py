@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from torch import Tensor
@@ -15,11 +17,15 @@ from torch import Tensor
 from cofinal.data.features import read_features
 from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import CONFIDENCE, check_possible
-from cofinal.modelfolder.folder import ModelInfo, load_model
+from cofinal.modelfolder.folder import ModelInfo, load_model, save_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.inference import assess_all, predicted_grades
 from cofinal.models.interface import ModelOutput
 from cofinal.records import ClipFeatures, Prediction, TargetPrediction
+
+if TYPE_CHECKING:
+    from cofinal.explain.explanation import Explanation
+    from cofinal.explain.neighbours import NeighbourIndex
 
 
 class Scorer:
@@ -55,6 +61,7 @@ class Scorer:
         self.info = info
         self.confidence = confidence
         self.per_grade = per_grade
+        self.folder: Path | None = None
         if info.calibration:
             self.confidence = CONFIDENCE if confidence is None else confidence
             check_possible(len(info.calibration), self.confidence)
@@ -74,7 +81,53 @@ class Scorer:
         cls, folder: str | Path, confidence: float | None = None, per_grade: bool = False
     ) -> Scorer:
         """Loads a model folder; see `load_model` and the class for arguments and errors."""
-        return cls(*load_model(folder), confidence, per_grade)
+        scorer = cls(*load_model(folder), confidence, per_grade)
+        scorer.folder = Path(folder)
+        return scorer
+
+    def save(self, folder: str | Path) -> None:
+        """Writes a model folder that `load` reads.
+
+        Raises:
+            CofinalError: a folder that cannot be written to.
+        """
+        from cofinal.modelfolder.aligner import read_aligner, write_aligner
+        from cofinal.modelfolder.neighbours import write_neighbours
+
+        neighbours = self.neighbours
+        aligner = read_aligner(self.folder, self.info) if self.folder else None
+        if neighbours is not None:
+            write_neighbours(neighbours, self.info, folder)
+        if aligner is not None:
+            write_aligner(aligner, self.info, folder)
+        save_model(self.model, self.info, folder)
+
+    @cached_property
+    def neighbours(self) -> NeighbourIndex | None:
+        """Index of the training performances; None if the model keeps none."""
+        if self.folder is None:
+            return None
+        from cofinal.modelfolder.neighbours import read_neighbours
+
+        return read_neighbours(self.folder, self.info)
+
+    def explain(
+        self,
+        features: ClipFeatures | np.ndarray | str | Path,
+        method: Literal["occlusion", "attention", "gradients"] = "occlusion",
+        width: int = 1,
+        moments: int = 3,
+    ) -> Explanation:
+        """Tells what the scores of one performance rest on; see `cofinal.explain` for arguments.
+
+        Raises:
+            CofinalError: as `score`, or evidence that the method or performance cannot give.
+        """
+        from cofinal.explain.explanation import explain
+
+        known = self.checked(features)
+        prediction = self.score(known)
+        return explain(self.model, known, prediction, self.neighbours, method, width, moments)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -137,6 +190,10 @@ class Scorer:
         self, many: Iterable[ClipFeatures | np.ndarray | str | Path]
     ) -> list[Prediction]:
         """Scores performances, in the order given. See `score`."""
+        if isinstance(many, str | Path | ClipFeatures):
+            raise CofinalError(
+                "score_many was given one performance; expected a list, or use score"
+            )
         performances = [self.checked(features) for features in many]
         predictions: dict[int, Prediction] = {}
         for index, output in assess_all(self.model, [p.values for p in performances]):

@@ -12,7 +12,7 @@ from cofinal.config import CalibrationSettings, DataSource, Preset, ProtocolSett
 from cofinal.data.dataset import Dataset, load_dataset
 from cofinal.data.sheets import Element, read_sheets
 from cofinal.errors import CofinalError
-from cofinal.evaluation.calibration import plan_calibration, run_calibration
+from cofinal.evaluation.calibration import CalibrationPlan, plan_calibration, run_calibration
 from cofinal.evaluation.coverage import coverage
 from cofinal.evaluation.evaluate import summarise
 from cofinal.evaluation.intervals import CONFIDENCE
@@ -66,15 +66,7 @@ def train_model(
     plan = plan_calibration(dataset.split("train"), calibration, preset.training.seed)
     training = plan.training
     aligner = None if sheet is None else aligner_of(training, read_sheets(sheet), str(sheet))
-    model = train(training, preset, folder, show_progress)
-    task = Task(training.channels, training.targets)
-    info = ModelInfo(
-        preset,
-        task,
-        training.recipe,
-        data_fingerprint(training),
-        calibration=run_calibration(plan, model, preset, folder, show_progress),
-    )
+    model, info = train_calibrated(plan, preset, folder, show_progress)
     model_folder = Path(folder) / "model"
     write_neighbours(index_of(training, model), info, model_folder)
     if aligner is not None:
@@ -87,6 +79,22 @@ def train_model(
     save_model(model, replace(info, measured=result.to_json()), model_folder)
     result.save(folder, held_out)  # last: a run with a result is a finished run
     return Outcome(model_folder, result)
+
+
+def train_calibrated(
+    plan: CalibrationPlan, preset: Preset, folder: str | Path | None, show_progress: bool
+) -> tuple[Ensemble, ModelInfo]:
+    """Trains and calibrates as planned; a folder, where there is one, keeps what is finished."""
+    training = plan.training
+    model = train(training, preset, folder, show_progress)
+    info = ModelInfo(
+        preset,
+        Task(training.channels, training.targets),
+        training.recipe,
+        data_fingerprint(training),
+        calibration=run_calibration(plan, model, preset, folder, show_progress),
+    )
+    return model, info
 
 
 def index_of(training: Dataset, model: Ensemble) -> NeighbourIndex:

@@ -47,12 +47,11 @@ class Explain(PerformancesCommand):
         """Explains and prints."""
         from cofinal.explain.explanation import explain
         from cofinal.modelfolder.aligner import element_source
-        from cofinal.modelfolder.neighbours import read_neighbours
         from cofinal.scorer import Scorer
 
         self.refuse_none("explain")
         scorer = Scorer.load(self.model)
-        index = read_neighbours(self.model, scorer.info)
+        index = scorer.neighbours
         source = element_source(self.sheet, self.model, scorer.info)
         how = (self.method, self.width, self.moments)
         told = []

@@ -114,7 +114,6 @@ class ReportCommand(PerformancesCommand):
         """Everything that the report shows; videos only if `out` is a page."""
         from cofinal.explain.explanation import explain
         from cofinal.modelfolder.aligner import element_source
-        from cofinal.modelfolder.neighbours import read_neighbours
         from cofinal.reports.beside import read_beside
         from cofinal.reports.film import embeds, read_film
         from cofinal.reports.model_facts import model_facts
@@ -122,7 +121,7 @@ class ReportCommand(PerformancesCommand):
         from cofinal.scorer import Scorer
 
         scorer = Scorer.load(self.model, self.confidence)
-        index = read_neighbours(self.model, scorer.info)
+        index = scorer.neighbours
         source = element_source(self.sheet, self.model, scorer.info)
         beside = read_beside(self.judges, self.labels)
         seen = [self.seen(scorer, path) for path in self.performances]

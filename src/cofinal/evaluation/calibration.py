@@ -101,7 +101,7 @@ def run_calibration(
     plan: CalibrationPlan,
     model: Ensemble,
     preset: Preset,
-    folder: str | Path,
+    folder: str | Path | None,
     show_progress: bool = True,
 ) -> Calibration | None:
     """Calibrates a model trained on `plan.training`; None if the plan says nobody.
@@ -110,7 +110,7 @@ def run_calibration(
         plan: who calibrates.
         model: the trained model; its grade edges tell the grade of each prediction.
         preset: how it was trained.
-        folder: run folder; finished folds found there are not trained again.
+        folder: run folder; finished folds found there are not trained again. None keeps nothing.
         show_progress: whether to show progress on standard error.
     """
     if plan.aside is not None:
@@ -119,7 +119,7 @@ def run_calibration(
         predicted_NK, scores_NK = np.empty_like(plan.training.scores), plan.training.scores
         with track("calibrating", len(plan.folds), show_progress) as advance:
             for done, fold in enumerate(plan.folds, 1):
-                place = fold_folder(folder, "calibration", fold)
+                place = fold_folder(folder, "calibration", fold) if folder else None
                 predicted_NK[fold.held_out] = predict_fold(
                     plan.training, fold, preset, plan.protocol, place
                 )
