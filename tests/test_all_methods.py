@@ -11,7 +11,8 @@ import torch
 from cofinal.config import SETTINGS, CoFInAlSettings, Preset, TrainingSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
-from cofinal.modelfolder.folder import ModelInfo, load_model, save_model
+from cofinal.modelfolder.folder import load_model, save_model
+from cofinal.modelfolder.info import ModelInfo
 from cofinal.models import METHODS, build_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.inference import predict_scores

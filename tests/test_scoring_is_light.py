@@ -12,7 +12,8 @@ import pytest
 
 from cofinal.config import SETTINGS, Preset, TrainingSettings
 from cofinal.evaluation.intervals import calibrate
-from cofinal.modelfolder.folder import ModelInfo, save_model
+from cofinal.modelfolder.folder import save_model
+from cofinal.modelfolder.info import ModelInfo
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import Task

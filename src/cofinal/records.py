@@ -25,7 +25,9 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(_comparable(entry) for entry in value)
     if is_dataclass(value):
-        return type(value), tuple(_comparable(getattr(value, f.name)) for f in fields(value))
+        return type(value), tuple(
+            _comparable(getattr(value, f.name)) for f in fields(value) if f.compare
+        )
     return value
 
 
@@ -62,6 +64,12 @@ class FeatureRecipe:
     crop: str | None = None
     """Spatial recipe in words, for example "short side 256, centre 224x300, resize 224x224"."""
 
+    def __post_init__(self) -> None:
+        for name in ("clip_frames", "stride_frames", "fps"):
+            value = getattr(self, name)
+            if isinstance(value, int | float) and not value > 0:
+                raise CofinalError(f"{name} is {value}; expected more than 0")
+
     @property
     def seconds_per_clip(self) -> float | None:
         """Seconds from one clip's start to the next one's, where the recipe alone tells."""
@@ -81,12 +89,6 @@ class FeatureRecipe:
         """This recipe with what it does not know taken from another that agrees with it."""
         known = {name: value for name, value in asdict(self).items() if value is not None}
         return replace(other, **known)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> FeatureRecipe:
-        """Keeps the fields this version knows; other keys of features.json are descriptive."""
-        known = {f.name for f in fields(cls)}
-        return cls(**{key: item for key, item in value.items() if key in known})
 
 
 def first_faulty_clip(values: np.ndarray) -> int | None:

@@ -17,7 +17,8 @@ from torch import Tensor
 from cofinal.data.features import read_features
 from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import CONFIDENCE, check_possible
-from cofinal.modelfolder.folder import ModelInfo, load_model, save_model
+from cofinal.modelfolder.folder import load_model, save_model
+from cofinal.modelfolder.info import ModelInfo
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.inference import assess_all, predicted_grades
 from cofinal.models.interface import ModelOutput

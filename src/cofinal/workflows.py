@@ -20,9 +20,8 @@ from cofinal.evaluation.result import EvaluationResult
 from cofinal.explain.aligner import Aligner
 from cofinal.explain.aligner_fit import fit_aligner
 from cofinal.explain.neighbours import NeighbourIndex
-from cofinal.modelfolder.aligner import write_aligner
-from cofinal.modelfolder.folder import ModelInfo, save_model
-from cofinal.modelfolder.neighbours import write_neighbours
+from cofinal.modelfolder.folder import save_model
+from cofinal.modelfolder.info import MeasuredCoverage, ModelInfo
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.inference import predict_scores
 from cofinal.models.interface import Task
@@ -39,6 +38,8 @@ class Outcome:
     model_folder: Path
     result: EvaluationResult | None
     """Measures on the test split; None if the data has none."""
+    coverage: tuple[MeasuredCoverage, ...] = ()
+    """What intervals reached there, by target."""
 
 
 def train_model(
@@ -48,6 +49,7 @@ def train_model(
     show_progress: bool = True,
     calibration: CalibrationSettings = NO_CALIBRATION,
     sheet: str | Path | None = None,
+    neighbours: bool = True,
 ) -> Outcome:
     """Trains on the split "train", saves the model, and measures it on the split "test".
 
@@ -58,6 +60,8 @@ def train_model(
         show_progress: whether to show progress on standard error.
         calibration: on whom prediction intervals are calibrated.
         sheet: elements of the performances in order; the model then learns to place them in time.
+        neighbours: whether the model folder keeps ids, scores and short vectors of the training
+            performances, so that explanations can name those most alike.
 
     Raises:
         CofinalError: unfit data, or `folder` holds another run.
@@ -68,17 +72,16 @@ def train_model(
     aligner = None if sheet is None else aligner_of(training, read_sheets(sheet), str(sheet))
     model, info = train_calibrated(plan, preset, folder, show_progress)
     model_folder = Path(folder) / "model"
-    write_neighbours(index_of(training, model), info, model_folder)
-    if aligner is not None:
-        write_aligner(aligner, info, model_folder)
+    index = index_of(training, model) if neighbours else None
     if "test" not in dataset.splits:
-        save_model(model, info, model_folder)
+        save_model(model, info, model_folder, index, aligner)
         return Outcome(model_folder, None)
     held_out = dataset.split("test")
     result = measure_model(model, held_out, info)
-    save_model(model, replace(info, measured=result.to_json()), model_folder)
+    info = replace(info, measured=result.to_json())
+    save_model(model, info, model_folder, index, aligner)
     result.save(folder, held_out)  # last: a run with a result is a finished run
-    return Outcome(model_folder, result)
+    return Outcome(model_folder, result, info.coverage)
 
 
 def train_calibrated(

@@ -228,7 +228,7 @@ GOOD = {"predicted": [[1.0], [2.0]], "scores": [[1.0], [3.0]], "grades": [[0], [
     ],
 )
 def test_a_file_that_is_no_calibration_gets_a_sentence(value: Any) -> None:
-    with pytest.raises(CofinalError, match=r"^x\.json is no calibration \([^\n]+\); copy the"):
+    with pytest.raises(CofinalError, match=r"^x\.json is no calibration \([^\n]+\)$"):
         Calibration.from_json(value, "x.json")
 
 

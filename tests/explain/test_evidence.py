@@ -20,7 +20,7 @@ from cofinal.explain.evidence import (
 )
 from cofinal.explain.moments import strongest
 from cofinal.generated.synthetic import ELEMENTS, render
-from cofinal.modelfolder.folder import ModelInfo
+from cofinal.modelfolder.info import ModelInfo
 from cofinal.models import METHODS
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import ModelOutput, Task

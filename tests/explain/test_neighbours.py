@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,11 @@ from cofinal.explain.neighbours import (
     held_out_distances,
     summary_features,
 )
+from cofinal.files.digests import file_sha256
 from cofinal.generated.synthetic import generate
 from cofinal.grades import grade_edges
-from cofinal.modelfolder.folder import ModelInfo
-from cofinal.modelfolder.neighbours import NEIGHBOURS, read_neighbours, write_neighbours
+from cofinal.modelfolder.info import ModelInfo
+from cofinal.modelfolder.neighbours import NEIGHBOURS, neighbour_bytes, read_neighbours
 from cofinal.models.interface import Task
 from cofinal.scorer import Scorer
 from cofinal.workflows import train_model
@@ -137,11 +139,17 @@ def test_held_out_distances_are_larger_than_those_of_performances_the_embedding_
     assert held_out_distances(features_NF).min() > known.max()
 
 
+def beside(info: ModelInfo, folder: Path) -> ModelInfo:
+    """The info of a model with which the index in a folder was saved."""
+    return replace(info, files={NEIGHBOURS: file_sha256(folder / NEIGHBOURS)})
+
+
 def test_saved_and_read_index_answers_the_same(
     index: NeighbourIndex, info: ModelInfo, generated: Dataset, tmp_path: Path
 ) -> None:
-    write_neighbours(index, info, tmp_path)
-    read = read_neighbours(tmp_path, info)
+    (tmp_path / NEIGHBOURS).write_bytes(neighbour_bytes(index))
+    assert read_neighbours(tmp_path, info) is None  # the model knows of none
+    read = read_neighbours(tmp_path, beside(info, tmp_path))
     assert read is not None
     for clips_TC in (generated.clips[3], generated.clips[4] + 1):
         for target in generated.targets:
@@ -188,7 +196,6 @@ def _damage(tensors: dict[str, np.ndarray], name: str, value: float) -> None:
         (lambda t, a: a.update(ids="[[], []]"), "names are no list of 2 or more"),
         (lambda t, a: a.update(ids="["), "is no index of training performances"),
         (lambda t, a: a.update(ids="[" * 100_000), "is no index of training performances"),
-        (lambda t, a: a.update(data="other"), "made from other training data than the model"),
     ],
 )
 def test_a_damaged_index_gets_a_sentence(
@@ -198,15 +205,15 @@ def test_a_damaged_index_gets_a_sentence(
     change: Callable[[dict[str, np.ndarray], dict[str, str]], None],
     sentence: str,
 ) -> None:
-    write_neighbours(index, info, tmp_path)
+    (tmp_path / NEIGHBOURS).write_bytes(neighbour_bytes(index))
     tensors = load_file(tmp_path / NEIGHBOURS)
-    about = {"ids": json.dumps(index.ids), "data": str(info.data["sha256"])}
+    about = {"ids": json.dumps(index.ids)}
     change(tensors, about)
     tensors = {name: tensor for name, tensor in tensors.items() if tensor is not None}
     about = {name: text for name, text in about.items() if text is not None}
     save_file(tensors, tmp_path / NEIGHBOURS, about)
     with pytest.raises(CofinalError) as found:
-        read_neighbours(tmp_path, info)
+        read_neighbours(tmp_path, beside(info, tmp_path))
     assert sentence in str(found.value)
     assert "\n" not in str(found.value)
 
@@ -217,7 +224,15 @@ def test_a_file_that_is_no_index_gets_a_sentence(
 ) -> None:
     (tmp_path / NEIGHBOURS).write_bytes(content)
     with pytest.raises(CofinalError, match="is no index of training performances"):
-        read_neighbours(tmp_path, info)
+        read_neighbours(tmp_path, beside(info, tmp_path))
+
+
+def test_the_index_of_another_model_gets_a_sentence(
+    index: NeighbourIndex, info: ModelInfo, tmp_path: Path
+) -> None:
+    (tmp_path / NEIGHBOURS).write_bytes(neighbour_bytes(index))
+    with pytest.raises(CofinalError, match="was not saved with the model beside it; copy the"):
+        read_neighbours(tmp_path, replace(info, files={NEIGHBOURS: "0" * 64}))
 
 
 def test_features_of_another_width_and_unknown_targets_get_a_sentence(

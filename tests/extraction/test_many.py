@@ -16,7 +16,7 @@ import pytest
 from video_files import moving_square, numbered_frame, write_video
 
 from cofinal.cli.extract import Extract
-from cofinal.data.features import read_features
+from cofinal.data.features import read_features, read_recipe
 from cofinal.engines import ENGINES
 from cofinal.errors import CofinalError
 from cofinal.extraction import extractor
@@ -26,7 +26,6 @@ from cofinal.extraction.extractor import extract, extract_like
 from cofinal.extraction.many import extract_many
 from cofinal.extraction.recipe import ExtractionRecipe
 from cofinal.extraction.sources import find_videos
-from cofinal.records import FeatureRecipe
 from shared_files import data_folder
 
 MOTION = ExtractionRecipe(backbone="motion", input_px=64)
@@ -63,7 +62,7 @@ def test_features_and_provenance(videos: Path, tmp_path: Path) -> None:
     summary = extract_many([videos], out, MOTION)
     assert summary.extracted == ["1", "2", "10"] and not summary.broken
     head = json.loads((out / "features.json").read_text())
-    assert FeatureRecipe.from_json(head) == MOTION.feature_recipe(None)
+    assert read_recipe(out) == MOTION.feature_recipe(None)
     assert head["decoder"].startswith("av ") and head["dtype"] == "float32"
     values = np.load(out / "10.npy", allow_pickle=False)
     assert values.dtype == np.float32 and values.shape == (2, 576)

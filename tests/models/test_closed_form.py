@@ -15,7 +15,8 @@ from sklearn.svm import SVR
 
 from cofinal.config import Preset, RidgeSegmentsSettings, RidgeSettings, SvrSettings
 from cofinal.errors import CofinalError
-from cofinal.modelfolder.folder import ModelInfo, load_model, save_model
+from cofinal.modelfolder.folder import load_model, save_model
+from cofinal.modelfolder.info import ModelInfo
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import AssessmentModel, Task, pad_clips

@@ -13,7 +13,8 @@ from scipy.stats import norm
 from cofinal.config import MusdlSettings, Preset, TrainingSettings, UsdlSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
-from cofinal.modelfolder.folder import ModelInfo, load_model, save_model
+from cofinal.modelfolder.folder import load_model, save_model
+from cofinal.modelfolder.info import ModelInfo
 from cofinal.models import build_model
 from cofinal.models.inference import predict_scores
 from cofinal.models.interface import Task, pad_clips

@@ -102,6 +102,11 @@ def describe(entry: Explanation) -> str:
             lines.append("    no moment counts for more than another")
         lines += [f"    {element_line(one, told.target, entry.evidence)}" for one in entry.elements]
         lines += neighbour_lines(told)
+    if not any(told.neighbours for told in entry.targets):
+        lines.append(
+            "  this model keeps no index of its training performances, so none alike are named, nor "
+            "whether this one is unlike them"
+        )
     return "\n".join(lines)
 
 

@@ -24,6 +24,9 @@ class Train(MethodCommand):
     sheet: Path | None = field(default=None, kw_only=True)
     """Elements of the performances in order (JSON or CSV); the model then learns from their order
     alone when each is performed, for `cofinal explain --sheet`."""
+    neighbours: bool = field(default=True, kw_only=True)
+    """Leave out ids, scores and short vectors of the training performances, which the model folder
+    otherwise holds so that explanations can name those most alike."""
     intervals: tyro.conf.OmitArgPrefixes[CalibrationSettings] = field(
         default=CalibrationSettings(), kw_only=True
     )
@@ -31,12 +34,17 @@ class Train(MethodCommand):
 
     def run(self) -> int:
         """Trains, and measures on the test split where there is one."""
-        from cofinal.modelfolder.folder import coverage_lines
+        from cofinal.modelfolder.card import coverage_lines
         from cofinal.workflows import train_model
 
         preset = self.chosen_preset()
         outcome = train_model(
-            self.source, preset, self.out, calibration=self.intervals, sheet=self.sheet
+            self.source,
+            preset,
+            self.out,
+            calibration=self.intervals,
+            sheet=self.sheet,
+            neighbours=self.neighbours,
         )
         if self.json:
             result = outcome.result.to_json() if outcome.result else None
@@ -44,7 +52,7 @@ class Train(MethodCommand):
             return 0
         if outcome.result:
             print("Held-out test split, final model (no choice was made on it):")
-            print("\n".join([outcome.result.table(), *coverage_lines(outcome.result.settings)]))
+            print("\n".join([outcome.result.table(), *coverage_lines(outcome.coverage)]))
         else:
             print("No test split: measure with `cofinal evaluate`.")
         print(f"Model: {outcome.model_folder}")

@@ -13,6 +13,7 @@ import numpy as np
 
 from cofinal.errors import CofinalError
 from cofinal.files.atomic import atomic_path, read_json
+from cofinal.files.fields import record_from
 from cofinal.files.tables import finite
 from cofinal.records import ClipFeatures, FeatureRecipe
 
@@ -98,14 +99,19 @@ def read_description(folder: str | Path) -> dict[str, Any]:
 
 def read_recipe(folder: str | Path) -> FeatureRecipe:
     """The recipe in `features.json` of a folder; an empty recipe if there is no such file."""
-    return FeatureRecipe.from_json(read_description(folder))
+    return _recipe(read_description(folder), folder)
+
+
+def _recipe(described: dict[str, Any], folder: str | Path) -> FeatureRecipe:
+    """The members that this version knows; others are descriptive."""
+    return record_from(FeatureRecipe, described, str(Path(folder) / RECIPE_FILE))
 
 
 def read_features(path: str | Path) -> ClipFeatures:
     """Reads the features of one performance, with the recipe and times that lie beside them."""
     path = Path(path)
     described = read_description(path.parent)
-    recipe = FeatureRecipe.from_json(described)
+    recipe = _recipe(described, path.parent)
     first, fps = video_times(described, path.stem)
     return ClipFeatures(read_values(path), path.stem, recipe, first, fps)
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy.stats import binomtest
 
 from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import Calibration, Numbers, least_performances
@@ -43,6 +42,8 @@ def coverage(
     Raises:
         CofinalError: shapes that do not fit each other, or nothing to measure.
     """
+    from scipy.stats import binomtest  # model folders hold these records, and scoring reads them
+
     intervals_NK2 = np.asarray(intervals_NK2, dtype=np.float64)
     scores_NK = np.asarray(scores_NK, dtype=np.float64)
     if scores_NK.ndim != 2 or intervals_NK2.shape != (*scores_NK.shape, 2) or not scores_NK.size:

@@ -207,10 +207,7 @@ class Calibration:
             )
         except (KeyError, TypeError, ValueError, OverflowError, CofinalError) as error:
             fault = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-            raise CofinalError(
-                f"{where} is no calibration ({fault.splitlines()[0]}); "
-                "copy the model folder again or train anew"
-            ) from error
+            raise CofinalError(f"{where} is no calibration ({fault.splitlines()[0]})") from error
 
 
 def _check_grades(grades: np.ndarray, shape: tuple[int, ...]) -> None:

@@ -6,7 +6,6 @@ the platform's cache folder, or in the folder named by the environment variable 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from pathlib import Path
@@ -31,21 +30,6 @@ def cache_folder() -> Path:
         return Path.home() / "Library" / "Caches" / "cofinal"
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "cofinal"
-
-
-def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal, read in pieces.
-
-    Raises:
-        CofinalError: the file cannot be read, for example because it disappeared.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise CofinalError(
-            f"cannot read {path} ({error.strerror or error}); check that the file is still there"
-        ) from error
 
 
 def cached_features_path(video_sha256: str, digest: str) -> Path:

@@ -25,7 +25,6 @@ from cofinal.extraction.backbones.loading import (
 )
 from cofinal.extraction.cache import (
     cached_features_path,
-    file_sha256,
     read_cached_features,
 )
 from cofinal.extraction.clips import Ahead, ClipPlan, clips_from_frames, plan_clips
@@ -33,6 +32,7 @@ from cofinal.extraction.containers import check_file
 from cofinal.extraction.decoding import decoded_frames
 from cofinal.extraction.recipe import ONE_PRECISION, ExtractionRecipe
 from cofinal.extraction.timeline import Timeline, scan_timeline
+from cofinal.files.digests import file_sha256
 from cofinal.records import ClipFeatures, FeatureRecipe
 
 OnClips = Callable[[int, int], None]

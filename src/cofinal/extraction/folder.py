@@ -14,9 +14,10 @@ from typing import Any
 
 from cofinal.data.features import RECIPE_FILE
 from cofinal.errors import CofinalError
-from cofinal.extraction.cache import file_sha256
 from cofinal.extraction.recipe import ExtractionRecipe
 from cofinal.files.atomic import read_json, write_json
+from cofinal.files.digests import file_sha256
+from cofinal.files.fields import record_from
 from cofinal.records import ClipFeatures, FeatureRecipe
 
 WHAT = "a features.json as `cofinal extract` writes it"
@@ -166,10 +167,10 @@ class FeatureFolder:
             return {}, []
         content = read_json(path, WHAT)
         try:
-            known = FeatureRecipe.from_json(content)
+            known = record_from(FeatureRecipe, content, str(path))
             videos: dict[str, Any] = content.get("videos", {})
             records = {id: VideoRecord(**record) for id, record in videos.items()}
-        except (TypeError, AttributeError) as error:
+        except (TypeError, AttributeError, CofinalError) as error:
             raise CofinalError(
                 f"{path} is not as expected ({error}); expected {WHAT}, so choose another --out"
             ) from error

@@ -47,9 +47,14 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def json_text(value: Any) -> str:
+    """Indented JSON; NaN and infinity are refused, not written."""
+    return json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
 def write_json(path: str | Path, value: Any) -> None:
-    """Writes `value` as indented JSON, atomically; NaN and infinity are refused, not written."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+    """Writes `value` as `json_text`, atomically."""
+    write_text(path, json_text(value))
 
 
 def read_json(path: str | Path, what: str) -> Any:

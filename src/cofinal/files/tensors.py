@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from cofinal.errors import CofinalError
-from cofinal.files.atomic import atomic_path
+from cofinal.files.digests import file_sha256
 
 Made = TypeVar("Made")
 Arrays = dict[str, np.ndarray]
@@ -20,27 +20,25 @@ Arrays = dict[str, np.ndarray]
 Layout = Mapping[str, tuple[str, str]]
 
 
-def write_beside(path: Path, arrays: Arrays, about: dict[str, Any], data_sha256: str) -> None:
-    """Writes tensors and plain values, with the hash of the data that the model was trained on."""
+def tensor_bytes(arrays: Arrays, about: dict[str, Any]) -> bytes:
+    """Tensors and plain values as the content of a file."""
     texts = {name: json.dumps(value) for name, value in about.items()}
-    data = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(save(data, texts | {"data": data_sha256}))
+    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, texts)
 
 
 def read_beside(
     path: Path,
     layout: Layout,
-    data_sha256: str,
+    sha256: str | None,
     what: str,
     make: Callable[[Arrays, dict[str, str]], Made],
 ) -> Made | None:
-    """Reads what `write_beside` wrote; None if there is no such file.
+    """Reads a file of `tensor_bytes`; None if there is none, or the model knows of none.
 
     Args:
         path: the file.
         layout: the tensors it must hold.
-        data_sha256: hash of the training data of the model beside it.
+        sha256: hash of the file that was saved with the model; None if there was none.
         what: what it should be, for messages, for example "index of training performances".
         make: builds the answer of tensors and texts; raises ValueError or KeyError for anything
             that was not written so.
@@ -48,7 +46,7 @@ def read_beside(
     Raises:
         CofinalError: a damaged file, or one that belongs to another model.
     """
-    if not path.exists():
+    if sha256 is None or not path.exists():
         return None
     advice = "copy the model folder again, train anew, or remove the file"
     try:
@@ -59,10 +57,8 @@ def read_beside(
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         fault = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise CofinalError(f"{path} is no {what} ({fault.splitlines()[0]}); {advice}") from error
-    if about.get("data") != data_sha256:
-        raise CofinalError(
-            f"{path} was made from other training data than the model beside it; {advice}"
-        )
+    if file_sha256(path) != sha256:
+        raise CofinalError(f"{path} was not saved with the model beside it; {advice}")
     return made
 
 

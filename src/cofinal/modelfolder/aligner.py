@@ -13,10 +13,10 @@ import numpy as np
 from cofinal.data.sheets import read_sheets
 from cofinal.explain.aligner import Aligner, Lengths
 from cofinal.explain.elements import ElementSource
-from cofinal.files.tensors import Arrays, check_layout, names_in, read_beside, write_beside
-from cofinal.modelfolder.folder import ModelInfo
+from cofinal.files.tensors import Arrays, check_layout, names_in, read_beside, tensor_bytes
+from cofinal.modelfolder.folder import ALIGNER
+from cofinal.modelfolder.info import ModelInfo
 
-ALIGNER = "aligner.safetensors"
 LAYOUT = {
     "mean": ("C", "f"),
     "projection": ("CD", "f"),
@@ -27,8 +27,8 @@ LAYOUT = {
 }
 
 
-def write_aligner(aligner: Aligner, info: ModelInfo, folder: str | Path) -> None:
-    """Writes the aligner beside the model whose training performances it was fitted on."""
+def aligner_bytes(aligner: Aligner) -> bytes:
+    """The aligner as the content of a file."""
     arrays = {
         "mean": aligner.mean_C,
         "projection": aligner.projection_CD,
@@ -38,7 +38,7 @@ def write_aligner(aligner: Aligner, info: ModelInfo, folder: str | Path) -> None
         "length_spreads": aligner.lengths.spread_F,
     }
     about = {"families": aligner.families, "trust": aligner.trust}
-    write_beside(Path(folder) / ALIGNER, arrays, about, info.data_sha256)
+    return tensor_bytes(arrays, about)
 
 
 def read_aligner(folder: str | Path, info: ModelInfo) -> Aligner | None:
@@ -73,7 +73,7 @@ def read_aligner(folder: str | Path, info: ModelInfo) -> Aligner | None:
         )
 
     return read_beside(
-        Path(folder) / ALIGNER, LAYOUT, info.data_sha256, "aligner of elements", make
+        Path(folder) / ALIGNER, LAYOUT, info.files.get(ALIGNER), "aligner of elements", make
     )
 
 

@@ -11,7 +11,8 @@ from cofinal.config import GdltSettings, Preset, ReleasedSettings
 from cofinal.data.cards import load_card
 from cofinal.errors import CofinalError
 from cofinal.files.states import load_state
-from cofinal.modelfolder.folder import ModelInfo, save_model
+from cofinal.modelfolder.folder import save_model
+from cofinal.modelfolder.info import ModelInfo
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import Task

@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from cofinal.explain.neighbours import SEGMENTS, Embedding, NeighbourIndex
-from cofinal.files.tensors import Arrays, check_layout, names_in, read_beside, write_beside
-from cofinal.modelfolder.folder import ModelInfo
+from cofinal.files.tensors import Arrays, check_layout, names_in, read_beside, tensor_bytes
+from cofinal.modelfolder.folder import NEIGHBOURS
+from cofinal.modelfolder.info import ModelInfo
 
-NEIGHBOURS = "neighbours.safetensors"
 # Tensor -> its letters and the kind of its numbers.
 LAYOUT = {
     "scores": ("NK", "f"),
@@ -24,8 +24,8 @@ LAYOUT = {
 }
 
 
-def write_neighbours(index: NeighbourIndex, info: ModelInfo, folder: str | Path) -> None:
-    """Writes the index beside the model that was trained on its performances."""
+def neighbour_bytes(index: NeighbourIndex) -> bytes:
+    """The index as the content of a file."""
     tensors = {
         "scores": index.scores_NK,
         "grades": index.grades_NK.astype(int),
@@ -35,11 +35,12 @@ def write_neighbours(index: NeighbourIndex, info: ModelInfo, folder: str | Path)
         "scale": index.embedding.scale_F,
         "basis": index.embedding.basis_FE,
     }
-    write_beside(Path(folder) / NEIGHBOURS, tensors, {"ids": index.ids}, info.data_sha256)
+    return tensor_bytes(tensors, {"ids": index.ids})
 
 
 def read_neighbours(folder: str | Path, info: ModelInfo) -> NeighbourIndex | None:
-    """Reads the index of a model folder; None if there is none, as in imported models.
+    """Reads the index of a model folder; None if there is none, as in imported models and those
+    trained with `--no-neighbours`.
 
     Raises:
         CofinalError: a damaged file, or the index of another model.
@@ -61,11 +62,12 @@ def read_neighbours(folder: str | Path, info: ModelInfo) -> NeighbourIndex | Non
         )
 
     path = Path(folder) / NEIGHBOURS
-    return read_beside(path, LAYOUT, info.data_sha256, "index of training performances", make)
+    sha256 = info.files.get(NEIGHBOURS)
+    return read_beside(path, LAYOUT, sha256, "index of training performances", make)
 
 
 def _check(ids: list[str], arrays: Arrays, info: ModelInfo) -> None:
-    """Raises ValueError for anything that `write_neighbours` cannot have written."""
+    """Raises ValueError for anything that `neighbour_bytes` cannot have written."""
     sizes = {
         "N": len(ids),
         "K": len(info.task.targets),

@@ -98,6 +98,7 @@ class CoRe(AssessmentModel):
     """Segments -> features -> pairs with exemplars -> tree -> mean over exemplars."""
 
     Settings = CoReSettings
+    holds_performances = True
     difference_edges_KR: Tensor
     """(K, R + 1) edges of the groups, as differences of unit scores."""
     exemplar_segments_EPC: Tensor

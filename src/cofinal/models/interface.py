@@ -67,6 +67,8 @@ class AssessmentModel(nn.Module):
     learns_from_judges: ClassVar[bool] = False
     """Whether scores come with K J more columns in training, where the data has them: the marks of
     J judges for each target, NaN where a judge gave none."""
+    holds_performances: ClassVar[bool] = False
+    """Whether its tensors hold features of single training performances, as a model card says."""
     edges_KG: Tensor
     """Edges in points: (K, G + 1); (K, 2), the range alone, where there are no grades."""
 

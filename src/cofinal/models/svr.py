@@ -81,6 +81,7 @@ class Svr(AssessmentModel):
     """One Gaussian-kernel support vector regression a target, evaluated in torch."""
 
     Settings = SvrSettings
+    holds_performances = True
     mean_C: Tensor
     scale_C: Tensor
 

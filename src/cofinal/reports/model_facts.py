@@ -10,23 +10,8 @@ from typing import Any
 
 from cofinal.evaluation.intervals import Calibration
 from cofinal.evaluation.metrics import mae, srcc
-from cofinal.modelfolder.folder import ModelInfo
+from cofinal.modelfolder.info import MeasuredCoverage, ModelInfo, Quality
 from cofinal.models.ensemble import Ensemble
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How well a model does for one target, on performances that it had not seen."""
-
-    target: str
-    category: str | None
-    performances: int
-    srcc: float | None
-    """Spearman's rank correlation with the judges."""
-    srcc_interval: tuple[float, float] | None
-    """95 % bootstrap interval; None where it was not computed."""
-    mae: float | None
-    """Mean absolute error in points."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +32,7 @@ class ModelFacts:
     measured_on: str | None
     """"test split", "calibration", or None if nothing is known."""
     quality: tuple[Quality, ...]
-    coverage: tuple[dict[str, Any], ...] = ()
+    coverage: tuple[MeasuredCoverage, ...] = ()
     """What intervals reached on the test split, a record a target."""
 
     def to_json(self) -> dict[str, Any]:
@@ -63,15 +48,15 @@ def model_facts(model: Ensemble, info: ModelInfo) -> ModelFacts:
     """
     measured_on: str | None = None
     quality: tuple[Quality, ...] = ()
-    if info.measured.get("measures"):
-        measured_on, quality = "test split", tuple(map(_measured, info.measured["measures"]))
+    if info.quality:
+        measured_on, quality = "test split", info.quality
     elif info.calibration:
         measured_on, quality = "calibration", _out_of_sample(info.calibration, info.task.targets)
     edges_KG = model.first.edges_KG.double()
     return ModelFacts(
         method=info.preset.method,
-        data=info.data.get("name"),
-        performances=info.data.get("performances"),
+        data=info.trained_on.name,
+        performances=info.trained_on.performances,
         backbone=info.recipe.backbone,
         targets=info.task.targets,
         ranges={
@@ -81,19 +66,7 @@ def model_facts(model: Ensemble, info: ModelInfo) -> ModelFacts:
         calibrated_on=len(info.calibration) if info.calibration else None,
         measured_on=measured_on,
         quality=quality,
-        coverage=tuple(info.measured.get("intervals", ())),
-    )
-
-
-def _measured(row: dict[str, Any]) -> Quality:
-    interval = row["srcc_interval"]
-    return Quality(
-        row["target"],
-        row["category"],
-        row["performances"],
-        row["srcc"],
-        tuple(interval) if interval else None,
-        row["mae"],
+        coverage=info.coverage,
     )
 
 

@@ -18,7 +18,8 @@ import numpy as np
 
 from cofinal.data.dataset import Dataset
 from cofinal.evaluation.cells import Job, protocol_slug
-from cofinal.modelfolder.folder import CONFIG, ModelInfo, load_model, save_model
+from cofinal.modelfolder.folder import CONFIG, load_model, save_model
+from cofinal.modelfolder.info import ModelInfo
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import Task
 from cofinal.training.loop import ensembles, prepare_members, train_seeds

@@ -20,9 +20,10 @@ import torch
 
 from cofinal.errors import CofinalError
 from cofinal.extraction.backbones import WeightFile
-from cofinal.extraction.cache import cache_folder, file_sha256
+from cofinal.extraction.cache import cache_folder
 from cofinal.extras import import_extra
 from cofinal.files.atomic import atomic_path, write_text
+from cofinal.files.digests import file_sha256
 from cofinal.files.states import load_state
 
 TIMEOUT_SECONDS = 30

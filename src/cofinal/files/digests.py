@@ -1,0 +1,23 @@
+"""Hashes of files, by which they are known again."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from cofinal.errors import CofinalError
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal, read in pieces.
+
+    Raises:
+        CofinalError: the file cannot be read, for example because it disappeared.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CofinalError(
+            f"cannot read {path} ({error.strerror or error}); check that the file is still there"
+        ) from error

@@ -1,0 +1,138 @@
+"""`model.safetensors`: the tensors of a model. A stranger's cannot ask for memory or time.
+
+The file's header, whose shapes cannot promise more than the file holds, is compared with a model
+of the same configuration without storage; only if they agree is anything built.
+
+Letters: M members; saved tensors are named "members.0.…", "members.1.…".
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from cofinal.config import Preset
+from cofinal.errors import CofinalError
+from cofinal.models import build_model
+from cofinal.models.ensemble import Ensemble
+from cofinal.models.interface import AssessmentModel, Task
+
+WEIGHTS = "model.safetensors"
+# How safetensors names the kinds of numbers that a model may have.
+KINDS = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+    "I64": torch.int64, "I32": torch.int32, "U8": torch.uint8, "BOOL": torch.bool,
+}  # fmt: skip
+
+
+def weight_bytes(model: Ensemble) -> bytes:
+    """All tensors of a model as safetensors, numbers in float32 whatever it computed in."""
+    return save({name: _plain(tensor) for name, tensor in model.state_dict().items()})
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def read_weights(path: Path, preset: Preset, task: Task, members: int) -> Ensemble:
+    """Builds the model of a configuration and fills it.
+
+    Raises:
+        CofinalError: no safetensors, or tensors that are not those of the configuration.
+    """
+    try:
+        check_header(header(path), preset, task, members)
+        with torch.random.fork_rng(devices=[]):  # weights that are drawn are overwritten at once
+            model = Ensemble([build_model(preset, task).float() for _ in range(members)])
+        model.load_state_dict(load_file(path))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise CofinalError(f"{WEIGHTS} cannot be read: {_line(error)}") from error
+    check_values(model)
+    return model
+
+
+def header(path: Path) -> dict[str, Tensor]:
+    """Names, shapes and kinds of a file's tensors, as tensors without storage."""
+    found = {}
+    with safe_open(path, framework="pt") as file:
+        for name in file.keys():  # noqa: SIM118 - the file is no dictionary
+            entry = file.get_slice(name)
+            kind = KINDS.get(entry.get_dtype())
+            if kind is None:
+                raise CofinalError(f"{WEIGHTS}: {name} has numbers of kind {entry.get_dtype()}")
+            found[name] = torch.empty(entry.get_shape(), dtype=kind, device="meta")
+    return found
+
+
+def check_header(found: dict[str, Tensor], preset: Preset, task: Task, members: int) -> None:
+    """Compares what a file holds with what its configuration means, before anything is built.
+
+    Raises:
+        CofinalError: another number of members, or tensors of other names, shapes or kinds.
+    """
+    first = {name.removeprefix("members.0."): t for name, t in found.items() if _is_first(name)}
+    if len(found) != members * len(first):
+        raise CofinalError(
+            f"{WEIGHTS} has {len(found)} tensors, of which {len(first)} are the first member's, "
+            f"which is not what {_short(members)} members have"
+        )
+    for name, tensor in first.items():
+        for member in range(1, members):
+            other = found.get(f"members.{member}.{name}")
+            if other is None or (other.shape, other.dtype) != (tensor.shape, tensor.dtype):
+                raise CofinalError(f"{WEIGHTS}: {name} is not the same in member {member}")
+    edges = first.get("edges_KG")
+    if edges is None or edges.shape[:1] != (len(task.targets),):
+        raise CofinalError(f"{WEIGHTS} is not of a model with {len(task.targets)} targets")
+    model = without_storage(preset, task)
+    try:
+        model.load_state_dict(first)
+    except RuntimeError as error:
+        raise CofinalError(f"{WEIGHTS} is not of this configuration: {_line(error)}") from error
+    for name, tensor in model.state_dict().items():
+        if tensor.dtype != first[name].dtype:
+            raise CofinalError(f"{WEIGHTS}: {name} is {first[name].dtype}, expected {tensor.dtype}")
+
+
+def without_storage(preset: Preset, task: Task) -> AssessmentModel:
+    """A model of which only names, shapes and kinds exist.
+
+    Raises:
+        CofinalError: a configuration that no model can be built of.
+    """
+    try:
+        with torch.device("meta"), torch.random.fork_rng(devices=[]):
+            return build_model(preset, task).float()
+    except CofinalError:
+        raise
+    except Exception as error:  # torch raises half a dozen kinds for sizes that are none
+        raise CofinalError(f"no model can be built of its configuration: {_line(error)}") from error
+
+
+def check_values(model: Ensemble) -> None:
+    """Refuses tensors whose values no training leaves behind, rather than blame the features."""
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise CofinalError(f"{WEIGHTS}: {name} holds a value that is not finite")
+        if name.endswith(".edges_KG") and not (tensor.diff(dim=-1) > 0).all():
+            raise CofinalError(f"{WEIGHTS}: the score edges {name} do not increase")
+
+
+def _is_first(name: str) -> bool:
+    return name.startswith("members.0.")
+
+
+def _line(error: Exception) -> str:
+    """The telling line of an error; torch puts a heading above it."""
+    lines = [line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()]
+    return _short(lines[min(1, len(lines) - 1)]) if lines else type(error).__name__
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
