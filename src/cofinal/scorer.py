@@ -92,16 +92,10 @@ class Scorer:
         Raises:
             CofinalError: a folder that cannot be written to.
         """
-        from cofinal.modelfolder.aligner import read_aligner, write_aligner
-        from cofinal.modelfolder.neighbours import write_neighbours
+        from cofinal.modelfolder.aligner import read_aligner
 
-        neighbours = self.neighbours
         aligner = read_aligner(self.folder, self.info) if self.folder else None
-        if neighbours is not None:
-            write_neighbours(neighbours, self.info, folder)
-        if aligner is not None:
-            write_aligner(aligner, self.info, folder)
-        save_model(self.model, self.info, folder)
+        save_model(self.model, self.info, folder, self.neighbours, aligner)
 
     @cached_property
     def neighbours(self) -> NeighbourIndex | None:

@@ -104,12 +104,32 @@ def test_a_model_without_an_index_names_no_neighbours(
     data = index.read_bytes()
     index.unlink()
     try:
-        assert "alike" not in told(capsys, str(models["ridge"]), *files)
+        text = told(capsys, str(models["ridge"]), *files)
+        assert "most alike" not in text
+        assert text.count("keeps no index of its training performances") == len(files)
         index.write_bytes(b"no index")
         sentence = mistake(capsys, ["explain", str(models["ridge"]), *files])
         assert "is no index of training performances" in sentence
     finally:
         index.write_bytes(data)
+
+
+def test_a_model_trained_without_neighbours_holds_no_ids_and_explains(
+    generated_source: DataSource,
+    files: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["train", "--dataset", generated_source.dataset, "--method", "ridge"]
+    assert main([*arguments, "--no-neighbours", "--out", str(tmp_path)]) == 0
+    model = tmp_path / "model"
+    identifiers = [path.stem for path in Path(files[0]).parent.glob("*.npy")]
+    for path in model.iterdir():
+        content = path.read_bytes()
+        assert not any(f'"{identifier}"'.encode() in content for identifier in identifiers)
+    assert "Neither ids nor scores" in (model / "card.md").read_text()
+    text = told(capsys, str(model), files[0])
+    assert "points" in text and "keeps no index of its training performances" in text
 
 
 def test_people_are_warned_of_a_performance_unlike_the_training_data(

@@ -104,8 +104,8 @@ def describe(entry: Explanation) -> str:
         lines += neighbour_lines(told)
     if not any(told.neighbours for told in entry.targets):
         lines.append(
-            "  this model keeps no index of its training performances, so none alike are named, nor "
-            "whether this one is unlike them"
+            "  this model keeps no index of its training performances, so none alike are named, "
+            "nor whether this one is unlike them"
         )
     return "\n".join(lines)
 
