@@ -24,7 +24,7 @@ import numpy as np
 import tyro
 
 from cofinal.benchmark.tables import library_versions
-from cofinal.config import DataSource, Preset, ProtocolSettings, RidgeSettings, TrainingSettings
+from cofinal.config import DataSource, Preset, ProtocolSettings, TrainingSettings
 from cofinal.data.dataset import Dataset, load_dataset
 from cofinal.data.features import read_features
 from cofinal.data.sheets import Element, read_sheets
@@ -34,6 +34,7 @@ from cofinal.explain.aligner import Aligner, Placement, border_seconds, class_na
 from cofinal.explain.aligner_fit import Weights, fit_aligner, maximisation
 from cofinal.explain.evidence import occlusion
 from cofinal.files.atomic import read_json, write_json, write_text
+from cofinal.methods.ridge import RidgeSettings
 from cofinal.models.ensemble import Ensemble
 from cofinal.records import ClipFeatures
 from cofinal.training.loop import train

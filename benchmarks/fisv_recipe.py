@@ -15,18 +15,12 @@ from typing import Any
 
 import tyro
 
-from cofinal.config import (
-    DataSource,
-    MeanSettings,
-    Preset,
-    ProtocolSettings,
-    RidgeSettings,
-    load_preset,
-    override,
-)
+from cofinal.config import DataSource, Preset, ProtocolSettings, load_preset, override
 from cofinal.data.dataset import load_dataset
 from cofinal.evaluation.evaluate import evaluate
 from cofinal.files.atomic import write_text
+from cofinal.methods.mean import MeanSettings
+from cofinal.methods.ridge import RidgeSettings
 
 HERE = Path(__file__).parent
 PROTOCOLS = {

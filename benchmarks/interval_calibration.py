@@ -19,11 +19,12 @@ import tyro
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
 from cofinal.benchmark.tables import library_versions
-from cofinal.config import CalibrationSettings, DataSource, Preset, RidgeSettings
+from cofinal.config import CalibrationSettings, DataSource, Preset
 from cofinal.data.dataset import Dataset, load_dataset
 from cofinal.evaluation.calibration import plan_calibration, run_calibration
 from cofinal.evaluation.coverage import coverage
 from cofinal.files.atomic import write_json
+from cofinal.methods.ridge import RidgeSettings
 from cofinal.models.inference import predict_scores
 from cofinal.training.loop import train
 

@@ -22,10 +22,11 @@ from sklearn.metrics import average_precision_score
 
 from cofinal.audit.labels.slips import KINDS, possible_slips, usual_decimals
 from cofinal.audit.labels.suspects import Suspect, audit_labels
-from cofinal.config import DataSource, Preset, RidgeSettings
+from cofinal.config import DataSource, Preset
 from cofinal.data.cards import load_card
 from cofinal.data.dataset import Dataset, load_dataset
 from cofinal.files.atomic import read_json, write_text
+from cofinal.methods.ridge import RidgeSettings
 
 HERE = Path(__file__).parent
 RIDGE = Preset("ridge", RidgeSettings())

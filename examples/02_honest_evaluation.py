@@ -3,8 +3,8 @@
 import tempfile
 
 from cofinal import DataSource, Preset, ProtocolSettings, evaluate, load_dataset, load_preset
-from cofinal.config import RidgeSettings
 from cofinal.generated.synthetic import generate, write_dataset
+from cofinal.methods.ridge import RidgeSettings
 
 
 def main() -> None:

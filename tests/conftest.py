@@ -12,9 +12,10 @@ import pytest
 import torch
 from hypothesis import settings
 
-from cofinal.config import CoFInAlSettings, DataSource, Preset, TrainingSettings
+from cofinal.config import DataSource, Preset, TrainingSettings
 from cofinal.data.dataset import Dataset, load_dataset
 from cofinal.generated.synthetic import generate, write_dataset
+from cofinal.methods.cofinal import CoFInAlSettings
 
 torch.set_num_threads(1)
 # The same examples everywhere, and no limit on their time: machines are shared.

@@ -15,6 +15,8 @@ SOURCE = Path(cofinal.__file__).parent
 # Each layer may import itself and those before it.
 LAYERS = [
     {"version", "errors", "extras"},
+    {"settings"},
+    {"methods"},
     {"records", "grades", "progress", "engines", "files"},
     {"config"},
     {"layers"},

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cofinal.config import SETTINGS, Preset, TrainingSettings
+from cofinal.config import Preset, TrainingSettings
 from cofinal.evaluation.intervals import calibrate
+from cofinal.methods import method_names
 from cofinal.modelfolder.folder import save_model
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.models import build_model
@@ -24,7 +25,7 @@ TASK = Task(8, ("TES", "PCS"))
 
 def calibrated_model(method: str, folder: Path) -> Path:
     """An untrained model with what intervals are made of."""
-    preset = Preset(method, SETTINGS[method](), TrainingSettings(members=1))
+    preset = Preset(method, training=TrainingSettings(members=1))
     points = np.arange(24.0).reshape(12, 2)
     info = ModelInfo(preset, TASK, calibration=calibrate(points, points + 1))
     save_model(Ensemble([build_model(preset, TASK)]), info, folder)
@@ -34,7 +35,7 @@ def calibrated_model(method: str, folder: Path) -> Path:
 def test_scoring_features_imports_no_library_but_torch_and_numpy(tmp_path: Path) -> None:
     features = tmp_path / "a.npy"
     np.save(features, np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32))
-    models = [str(calibrated_model(method, tmp_path / method)) for method in SETTINGS]
+    models = [str(calibrated_model(method, tmp_path / method)) for method in method_names()]
     code = (
         "import json, sys; from cofinal.cli.main import main\n"
         f"status = [main(['score', model, {str(features)!r}]) for model in {models}]\n"

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from cofinal.extraction.recipe import ExtractionRecipe
     from cofinal.modelfolder.checkpoints import import_checkpoint
     from cofinal.modelfolder.folder import load_model, save_model
-    from cofinal.models import METHODS
     from cofinal.records import ClipFeatures, FeatureRecipe, Prediction, TargetPrediction
     from cofinal.scorer import Scorer
     from cofinal.training.loop import train
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
 
 # name -> module it lives in
 _PUBLIC = {
-    "METHODS": "models",
     "Calibration": "evaluation.intervals",
     "CalibrationSettings": "config",
     "ClipFeatures": "records",
@@ -99,7 +97,6 @@ _PUBLIC = {
 }
 
 __all__ = [
-    "METHODS",
     "Calibration",
     "CalibrationSettings",
     "ClipFeatures",

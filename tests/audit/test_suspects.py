@@ -12,10 +12,11 @@ import scipy.stats
 from cofinal.audit.labels.residuals import FREEDOM, ErrorModel
 from cofinal.audit.labels.slips import Slip
 from cofinal.audit.labels.suspects import any_other_value, audit_labels, rank_labels, slip_evidence
-from cofinal.config import Preset, RidgeSettings
+from cofinal.config import Preset
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.generated.synthetic import generate
+from cofinal.methods.ridge import RidgeSettings
 
 RIDGE = Preset("ridge", RidgeSettings())
 SCATTER = np.array([[4.0, 1.5], [1.5, 2.0]])

@@ -16,10 +16,8 @@ from cofinal.cli.main import main
 from cofinal.config import (
     BenchmarkSettings,
     DataSource,
-    MeanSettings,
     Preset,
     ProtocolSettings,
-    RidgeSettings,
     TrainingSettings,
     load_preset,
     preset_text,
@@ -31,6 +29,8 @@ from cofinal.evaluation.cells import SharedData
 from cofinal.evaluation.evaluate import evaluate
 from cofinal.evaluation.folds import make_folds
 from cofinal.evaluation.nested import Choice, choose
+from cofinal.methods.mean import MeanSettings
+from cofinal.methods.ridge import RidgeSettings
 
 MEAN = Entry("mean", Preset("mean", MeanSettings()))
 RIDGE = Entry("ridge", Preset("ridge", RidgeSettings()))

@@ -23,7 +23,6 @@ from cofinal.cli.main import main
 from cofinal.config import (
     Choices,
     DataSource,
-    MeanSettings,
     Preset,
     ProtocolSettings,
     Range,
@@ -33,6 +32,7 @@ from cofinal.config import (
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation.evaluate import evaluate
+from cofinal.methods.mean import MeanSettings
 
 KFOLD = ProtocolSettings("kfold", folds=3)
 RATE = Range(1e-4, 1e-1, log=True)

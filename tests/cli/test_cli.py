@@ -220,7 +220,7 @@ def test_a_flag_that_does_not_parse_is_named_without_a_trace(
         ("[model]\ncolour = 1", "[model]: setting 'colour' is unknown"),
         ("[model]\ngrades = 4.0", "[model]: setting grades is 4.0; expected a whole number"),
         ("[model]\ngrades = true", "setting grades is True; expected a whole number"),
-        ("[model]\ngrades = 0", "setting grades is 0; expected 1 or more"),
+        ("[model]\ngrades = 0", "setting grades is 0; expected 1 to 100"),
         ("[model]\ndropout = true", "setting dropout is True; expected a number"),
         ("[model]\nspacing = 'odd'", "choose one of equal-count, equal-width"),
         ("[training]\nlearning_rate = 'high'", "learning_rate is 'high'; expected a number"),

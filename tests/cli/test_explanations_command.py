@@ -98,7 +98,7 @@ def test_without_sheets_it_says_what_is_not_judged(
         (["--evidence", "lime"], "evidence 'lime' is unknown; expected"),
         (["--sheet", "absent.json"], "cannot read absent.json"),
         (["--targets", "TES"], "has no column 'TES' for a target"),
-        (["--explained", "-1"], "setting explained is -1; expected 0 or more"),
+        (["--explained", "-1"], "setting explained is -1; expected 0 to 1000000000"),
         (["--steps", "0"], "setting steps is 0"),
         (["--evidence", "gradients", "gradients"], "each way once"),
         (["--evidence", "occlusion-50"], "leaving out 50 of the"),

@@ -13,18 +13,13 @@ import pytest
 
 import cofinal.evaluation.evaluate as module
 from cofinal.cli.main import main
-from cofinal.config import (
-    CalibrationSettings,
-    DataSource,
-    MeanSettings,
-    Preset,
-    RidgeSettings,
-    TrainingSettings,
-)
+from cofinal.config import CalibrationSettings, DataSource, Preset, TrainingSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation.calibration import plan_calibration, run_calibration
 from cofinal.evaluation.intervals import Calibration
+from cofinal.methods.mean import MeanSettings
+from cofinal.methods.ridge import RidgeSettings
 from cofinal.models.inference import predict_scores
 from cofinal.scorer import Scorer
 from cofinal.training.loop import train

@@ -14,12 +14,14 @@ import scipy.stats
 
 import cofinal.evaluation.evaluate as module
 from cofinal.cli.main import main
-from cofinal.config import MeanSettings, Preset, ProtocolSettings, RidgeSettings, TrainingSettings
+from cofinal.config import Preset, ProtocolSettings, TrainingSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation.evaluate import evaluate
 from cofinal.evaluation.folds import make_folds
 from cofinal.evaluation.result import EvaluationResult
+from cofinal.methods.mean import MeanSettings
+from cofinal.methods.ridge import RidgeSettings
 from cofinal.training.runs import Run
 from published import write_rg
 

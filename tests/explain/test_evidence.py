@@ -20,8 +20,8 @@ from cofinal.explain.evidence import (
 )
 from cofinal.explain.moments import strongest
 from cofinal.generated.synthetic import ELEMENTS, render
+from cofinal.methods import method_names
 from cofinal.modelfolder.info import ModelInfo
-from cofinal.models import METHODS
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import ModelOutput, Task
 from cofinal.models.ridge import Ridge
@@ -30,7 +30,7 @@ from cofinal.scorer import Scorer
 from cofinal.training.loop import train
 from test_all_methods import CHANNELS, make_clips, prepared_model, small_preset
 
-EVERY_METHOD = pytest.mark.parametrize("method", list(METHODS))
+EVERY_METHOD = pytest.mark.parametrize("method", method_names())
 ATTENTIVE = {"cofinal", "cofinal-released", "gdlt", "action-net"}
 # Answers from the most probable group of differences, and leaps where that changes.
 LEAPING = {"core"}
@@ -123,7 +123,7 @@ def test_a_method_without_eyes_has_no_evidence() -> None:
         assert strongest(found, "target0") == []
 
 
-@pytest.mark.parametrize("method", sorted(METHODS.keys() - LEAPING))
+@pytest.mark.parametrize("method", sorted(set(method_names()) - LEAPING))
 def test_integrated_gradients_add_up_to_the_difference_from_the_baseline(method: str) -> None:
     scorer = scorer_of(method)
     baseline_C = make_clips([1], seed=8)[0][0].numpy()

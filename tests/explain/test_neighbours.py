@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from cofinal.config import DataSource, Preset, RidgeSettings
+from cofinal.config import DataSource, Preset
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.explain.neighbours import (
@@ -23,6 +23,7 @@ from cofinal.explain.neighbours import (
 from cofinal.files.digests import file_sha256
 from cofinal.generated.synthetic import generate
 from cofinal.grades import grade_edges
+from cofinal.methods.ridge import RidgeSettings
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.modelfolder.neighbours import NEIGHBOURS, neighbour_bytes, read_neighbours
 from cofinal.models.interface import Task

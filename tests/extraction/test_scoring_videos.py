@@ -12,10 +12,11 @@ import pytest
 from scipy.stats import spearmanr
 from video_files import moving_square, write_video
 
-from cofinal.config import CoFInAlSettings, DataSource, Preset, TrainingSettings
+from cofinal.config import DataSource, Preset, TrainingSettings
 from cofinal.errors import CofinalError
 from cofinal.extraction.many import extract_many
 from cofinal.extraction.recipe import ExtractionRecipe
+from cofinal.methods.cofinal import CoFInAlSettings
 from cofinal.scorer import Scorer
 from cofinal.workflows import train_model
 

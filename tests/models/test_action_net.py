@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from cofinal.config import ActionNetSettings
 from cofinal.errors import CofinalError
+from cofinal.methods.action_net import ActionNetSettings
 from cofinal.models.action_net import ActionNet, ClipGraph, ContextAttention
 from cofinal.models.interface import Task
 

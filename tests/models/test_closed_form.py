@@ -13,8 +13,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
-from cofinal.config import Preset, RidgeSegmentsSettings, RidgeSettings, SvrSettings
+from cofinal.config import Preset
 from cofinal.errors import CofinalError
+from cofinal.methods.ridge import RidgeSettings
+from cofinal.methods.ridge_segments import RidgeSegmentsSettings
+from cofinal.methods.svr import SvrSettings
 from cofinal.modelfolder.folder import load_model, save_model
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.models import build_model

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from cofinal.config import CoReSettings
 from cofinal.errors import CofinalError
 from cofinal.grades import to_unit_score
+from cofinal.methods.core import CoReSettings
 from cofinal.models.core import CoRe, GroupTree, difference_edges, even_choice, others
 from cofinal.models.interface import ModelOutput, Task, pad_clips
 

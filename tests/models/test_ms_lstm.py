@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from cofinal.config import MsLstmSettings, Preset
+from cofinal.config import Preset
 from cofinal.errors import CofinalError
 from cofinal.layers.losses import row_separation
+from cofinal.methods.ms_lstm import MsLstmSettings
 from cofinal.models import build_model
 from cofinal.models.interface import Task, pad_clips
 from cofinal.models.ms_lstm import SCALES

@@ -10,9 +10,11 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from cofinal.config import MusdlSettings, Preset, TrainingSettings, UsdlSettings
+from cofinal.config import Preset, TrainingSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
+from cofinal.methods.musdl import MusdlSettings
+from cofinal.methods.usdl import UsdlSettings
 from cofinal.modelfolder.folder import load_model, save_model
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.models import build_model

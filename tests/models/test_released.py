@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from cofinal.config import GdltSettings, Preset, ReleasedSettings
+from cofinal.config import Preset
 from cofinal.errors import CofinalError
+from cofinal.methods.cofinal_released import ReleasedSettings
+from cofinal.methods.gdlt import GdltSettings
 from cofinal.modelfolder.checkpoints import import_checkpoint, read_state
 from cofinal.modelfolder.folder import load_model
 from cofinal.models import build_model
+from cofinal.models.cofinal_released import ReleasedCoFInAl, preset_weights
 from cofinal.models.interface import ModelOutput, Task, pad_clips
-from cofinal.models.released import ReleasedCoFInAl, preset_weights
 from cofinal.scorer import Scorer
 from shared_files import data_folder, fixture_folder
 
@@ -152,7 +154,9 @@ def test_training_targets_follow_the_decimals_of_the_score() -> None:
 
 
 def test_gdlt_loss_is_squared_error_plus_triplet() -> None:
-    model = build_model(Preset("gdlt", GdltSettings(width=8, triplet_weight=0.0)), Task(6, ("s",)))
+    model = build_model(
+        Preset("gdlt", GdltSettings(width=8, triplet_weight=0.0, score_unit=25.0)), Task(6, ("s",))
+    )
     model.eval()
     clips_BTC, mask_BT = pad_clips([torch.randn(5, 6), torch.randn(4, 6)])
     with torch.no_grad():

@@ -7,9 +7,10 @@ import pytest
 import torch
 from scipy.stats import entropy, norm
 
-from cofinal.config import Preset, UsdlSettings
+from cofinal.config import Preset
 from cofinal.errors import CofinalError
 from cofinal.layers.losses import distribution_divergence
+from cofinal.methods.usdl import UsdlSettings
 from cofinal.models import build_model
 from cofinal.models.interface import AssessmentModel, Task, pad_clips
 from cofinal.models.usdl import score_distribution

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from cofinal.config import SETTINGS, Preset, TrainingSettings
+from cofinal.config import Preset, TrainingSettings
 from cofinal.data.dataset import Dataset
+from cofinal.methods import settings_class
 from cofinal.models.inference import predict_scores
 from cofinal.models.interface import AssessmentModel
 from cofinal.training.batches import Batch, PackedClips, draw_batch
@@ -106,7 +107,7 @@ def test_training_moves_every_parameter_of_every_member(generated: Dataset, stil
 def test_losses_of_the_stack_are_those_of_each_member(
     generated: Dataset, still: Preset, method: str
 ) -> None:
-    preset = replace(still, method=method, model=SETTINGS[method]())
+    preset = replace(still, method=method, model=settings_class(method)())
     members, staged = prepare_members(generated, preset, (0,))
     members = [_without_dropout(member) for member in members]
     batch = first_batch(staged, generated, preset.training)

@@ -30,12 +30,12 @@ from cofinal.config import (
     space_from,
     widened,
 )
-from cofinal.config.checks import check
 from cofinal.config.search import setting
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation.evaluate import evaluate
 from cofinal.evaluation.metrics import Measure, fisher_mean, r_l2, srcc
+from cofinal.settings import check
 from cofinal.training.runs import code_version, data_fingerprint, marks_fingerprint
 
 if TYPE_CHECKING:

@@ -14,8 +14,6 @@ import tyro
 
 from cofinal.cli.settings import default_preset
 from cofinal.config import (
-    SEARCH,
-    SETTINGS,
     BenchmarkSettings,
     DataSource,
     ExplanationSettings,
@@ -26,6 +24,7 @@ from cofinal.config import (
     preset_names,
 )
 from cofinal.errors import CofinalError
+from cofinal.methods import method_names, settings_class
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ class Benchmark:
         """The settings that --nested chooses from; None for methods that have none."""
         from cofinal.evaluation.nested import Choice
 
-        space = SEARCH.get(preset.method)
+        space = settings_class(preset.method).search
         if not self.settings.nested or not space:
             return None
         # The preset's own settings are always among the candidates.
@@ -182,12 +181,12 @@ class Benchmark:
         from cofinal.benchmark.plan import Entry
 
         base = load_preset(self.preset or default_preset(self.source.dataset))
-        every = (base.method,) if self.explanations else tuple(SETTINGS)
+        known = method_names()
         found = []
-        for name in self.settings.methods or every:
-            is_preset = name.endswith(".toml") or (name not in SETTINGS and name in preset_names())
+        for name in self.settings.methods or ((base.method,) if self.explanations else known):
+            is_preset = name.endswith(".toml") or (name not in known and name in preset_names())
             preset = load_preset(name) if is_preset else method_preset(name, base)
-            label = name if name in SETTINGS else Path(name).stem
+            label = name if name in known else Path(name).stem
             found.append(Entry(label, preset, self.choice(preset)))
         labels = [entry.label for entry in found]
         for label in labels:

@@ -15,7 +15,6 @@ from cofinal.config import (
     TrainingSettings,
     load_preset,
     method_preset,
-    settings_class,
 )
 from cofinal.errors import CofinalError
 
@@ -40,7 +39,7 @@ def meant_preset(flags: Sequence[str]) -> Preset:
         return method_preset(known.method, preset)
     if known.method == preset.method:
         return preset
-    return Preset(known.method, settings_class(known.method)(), preset.training)
+    return Preset(known.method, training=preset.training)
 
 
 def default_preset(dataset: str | None) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from cofinal.config.checks import check, check_values
+from cofinal.settings import Between, Count, check, check_values
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,11 @@ class BenchmarkSettings:
     protocols: tuple[str, ...] = ()
     """"kfold", "group:COLUMN", "final" (official split), "best-on-test" (optimistic). If none are
     named: kfold, every usable group column, and the official split where there is one."""
-    folds: int = 5
+    folds: Annotated[int, Between(2, 10_000)] = 5
     """Number of folds."""
-    repeats: int = 1
+    repeats: Count = 1
     """How often all folds are repeated with another partition."""
-    seeds: int = 3
+    seeds: Count = 3
     """Seeds of each trained method on each fold: 0, 1, ... Closed-form methods need one."""
     per_category: bool = False
     """Train one model per category (apparatus) instead of one for all."""
@@ -31,17 +32,13 @@ class BenchmarkSettings:
     nested: bool = False
     """Choose the settings of each method that has a search space by folds inside each training
     part, instead of taking its preset's."""
-    candidates: int = 8
+    candidates: Annotated[int, Between(1, 100_000)] = 8
     """Largest number of settings that --nested compares for a method."""
-    confidence: float = 0.9
+    confidence: Annotated[float, Between(0, 1, "both")] = 0.9
     """Confidence of the prediction intervals whose coverage is measured."""
 
     def __post_init__(self) -> None:
         check_values(self)
-        check(self.folds >= 2, "folds", self.folds, "2 or more")
-        for name in ("repeats", "seeds", "candidates"):
-            check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        check(0 < self.confidence < 1, "confidence", self.confidence, "between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -63,20 +60,17 @@ class ExplanationSettings:
     sheet: Path | None = None
     """Elements of each performance, with times and faults where known; the data set's own if left
     out: score_sheets.json of Fis-V, or sheets.json beside a CSV."""
-    explained: int = 0
+    explained: Annotated[int, Between(0, 10**9)] = 0
     """Performances of each fold that are explained, drawn by chance; 0 for all."""
     shuffled: bool = False
     """Also explain models that were trained on scores dealt out anew: as many trainings again."""
-    steps: int = 9
+    steps: Count = 9
     """Points on a deletion curve."""
-    random_orders: int = 10
+    random_orders: Count = 10
     """Orders drawn by chance, against which a deletion curve is compared."""
 
     def __post_init__(self) -> None:
         check_values(self)
-        check(self.explained >= 0, "explained", self.explained, "0 or more")
-        for name in ("steps", "random_orders"):
-            check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         for name in self.evidence:
             check(self.evidence.count(name) == 1, "evidence", name, "each way once")
         check(len(self.evidence) > 0, "evidence", "empty", "one way or more")

@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cofinal.config.checks import settings_from
-from cofinal.config.methods import CoFInAlSettings, settings_class
+import tomli_w
+
+from cofinal.config.toml import read_toml
 from cofinal.config.training import TrainingSettings
 from cofinal.errors import CofinalError
+from cofinal.methods import method_names, settings_class
+from cofinal.settings import quoted, settings_from
 
 PRESET_FOLDER = Path(__file__).parents[1] / "presets"
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A method with its settings and its training."""
+    """A method with its settings and its training; what is left out is the method's own."""
 
     method: str = "cofinal"
-    model: Any = field(default_factory=CoFInAlSettings)
-    """An instance of `SETTINGS[method]`."""
-    training: TrainingSettings = field(default_factory=TrainingSettings)
+    model: Any = None
+    """The method's settings, an instance of `settings_class(method)`."""
+    training: TrainingSettings = None  # type: ignore[assignment]  # filled in when built
+
+    def __post_init__(self) -> None:
+        declared = settings_class(self.method)
+        if self.model is None:
+            object.__setattr__(self, "model", declared())
+        if self.training is None:
+            object.__setattr__(self, "training", own_training(self.method) or TrainingSettings())
+        if type(self.model) is not declared:
+            raise CofinalError(
+                f"settings of {self.method!r} are {type(self.model).__name__}; "
+                f"expected {declared.__name__}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for JSON; `preset_from` reads them back."""
         return asdict(self)
+
+
+def own_training(method: str) -> TrainingSettings | None:
+    """How a method declares that it is trained; None where the data set's preset decides."""
+    declared = settings_class(method).training
+    if declared is None:
+        return None
+    training: TrainingSettings = settings_from(TrainingSettings, declared, f"method {method}")
+    return training
 
 
 def preset_from(values: dict[str, Any], where: str) -> Preset:
@@ -35,15 +58,17 @@ def preset_from(values: dict[str, Any], where: str) -> Preset:
     unknown = set(values) - {"method", "model", "training"}
     if unknown:
         raise CofinalError(
-            f"{where}: {sorted(unknown)[0]!r} is unknown; "
+            f"{where}: {quoted(min(unknown))} is unknown; "
             "a preset has method, [model] and [training]"
         )
     for name in ("model", "training"):
         if not isinstance(values.get(name, {}), dict):
-            raise CofinalError(f"{where}: {name} is {values[name]!r}; expected a table [{name}]")
+            raise CofinalError(
+                f"{where}: {name} is {quoted(values[name])}; expected a table [{name}]"
+            )
     method = values.get("method", "cofinal")
     if not isinstance(method, str):
-        raise CofinalError(f"{where}: method is {method!r}; expected a name")
+        raise CofinalError(f"{where}: method is {quoted(method)}; expected a name")
     return Preset(
         method,
         settings_from(settings_class(method), values.get("model", {}), f"{where} [model]"),
@@ -52,25 +77,22 @@ def preset_from(values: dict[str, Any], where: str) -> Preset:
 
 
 def preset_names() -> list[str]:
-    """Names of the presets that come with the package."""
-    return sorted(path.stem for path in PRESET_FOLDER.glob("*.toml"))
+    """Names of the presets that come with the package: files, and methods with a training."""
+    files = {path.stem for path in PRESET_FOLDER.glob("*.toml")}
+    return sorted(files | {name for name in method_names() if own_training(name)})
 
 
 def load_preset(name: str) -> Preset:
     """Reads a preset by its name, or from a TOML file by its path."""
-    path = Path(name) if name.endswith(".toml") else PRESET_FOLDER / f"{name}.toml"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise CofinalError(f"preset {path} is not UTF-8 text; save it as UTF-8") from error
-    except OSError as error:
+    if name.endswith(".toml"):
+        return preset_from(read_toml(name, "preset"), f"preset {name}")
+    if name not in preset_names():
         raise CofinalError(
-            f"preset {name!r} not found; name a .toml file or one of {', '.join(preset_names())}"
-        ) from error
-    try:
-        return preset_from(tomllib.loads(text), f"preset {name}")
-    except tomllib.TOMLDecodeError as error:
-        raise CofinalError(f"preset {path} is not TOML: {error}") from error
+            f"preset {quoted(name)} not found; name a .toml file or one of "
+            f"{', '.join(preset_names())}"
+        )
+    path = PRESET_FOLDER / f"{name}.toml"
+    return preset_from(read_toml(path, "preset"), name) if path.exists() else Preset(name)
 
 
 def preset_text(preset: Preset, comment: str = "") -> str:
@@ -80,45 +102,39 @@ def preset_text(preset: Preset, comment: str = "") -> str:
         preset: what is written.
         comment: lines for the top of the file.
     """
-    lines = [f"# {line}".rstrip() for line in comment.splitlines()]
-    lines.append(f"method = {_toml_value(preset.method)}")
-    for name in ("model", "training"):
-        values = asdict(getattr(preset, name))
-        lines += ["", f"[{name}]", *(f"{key} = {_toml_value(v)}" for key, v in values.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _toml_value(value: bool | int | float | str) -> str:
-    """A setting as TOML writes it, which differs from JSON in nothing that settings hold."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    lines = "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())
+    return lines + tomli_w.dumps(preset.to_json())
 
 
 def method_preset(method: str, otherwise: Preset) -> Preset:
-    """How a method is trained: by its own preset, if there is one, else as another preset says."""
+    """How a method is trained: as it declares, if it does, else as another preset says."""
     if method == otherwise.method:
         return otherwise
-    settings = settings_class(method)()
-    if method in preset_names():
-        return load_preset(method)
-    return Preset(method, settings, otherwise.training)
+    return Preset(method, training=own_training(method) or otherwise.training)
 
 
-def override(preset: Preset, assignments: dict[str, Any]) -> Preset:
+def override(preset: Preset, assignments: Mapping[str, Any]) -> Preset:
     """Replaces settings named "model.grades" or "training.epochs"; None leaves a setting alone.
 
     Raises:
-        CofinalError: an unknown setting, or a value that it cannot have.
+        CofinalError: an unknown setting, or a value that it cannot have beside the others.
     """
+    changes: dict[str, dict[str, Any]] = {"model": {}, "training": {}}
     for name, value in assignments.items():
         part, _, key = name.partition(".")
-        if part not in ("model", "training"):
+        if part not in changes:
             raise CofinalError(
-                f"setting {name!r} is unknown; expected a name such as 'training.epochs' or "
+                f"setting {quoted(name)} is unknown; expected a name such as 'training.epochs' or "
                 "'model.grades'"
             )
         if value is not None:
-            settings = getattr(preset, part)
-            values = asdict(settings) | {key: value}
-            changed: Any = {part: settings_from(type(settings), values, f"[{part}]")}
-            preset = replace(preset, **changed)
-    return preset
+            changes[part][key] = value
+    # All changes of a part at once: two may be possible only together.
+    changed: dict[str, Any] = {
+        part: settings_from(
+            type(getattr(preset, part)), asdict(getattr(preset, part)) | values, f"[{part}]"
+        )
+        for part, values in changes.items()
+        if values
+    }
+    return replace(preset, **changed)

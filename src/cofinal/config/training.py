@@ -5,45 +5,45 @@ from __future__ import annotations
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from cofinal.config.checks import check, check_values
 from cofinal.errors import CofinalError
+from cofinal.settings import BelowOne, Between, Share, Weight, check_values
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
     """How a method's parameters are trained. Closed-form methods use only `device`."""
 
-    epochs: int = 40
+    epochs: Annotated[int, Between(1, 100_000)] = 40
     """Passes over the training performances."""
-    batch_size: int = 32
+    batch_size: Annotated[int, Between(1, 100_000)] = 32
     """Performances in one step."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """AdamW, or SGD with momentum 0.9."""
-    learning_rate: float = 1e-3
+    learning_rate: Annotated[float, Between(0, 1000, "low")] = 1e-3
     """Highest learning rate."""
-    final_rate: float = 0.01
+    final_rate: Share = 0.01
     """Last learning rate, as a share of the highest; the way down is a cosine."""
-    warmup: float = 0.1
+    warmup: Share = 0.1
     """Share of all steps in which the rate rises from zero."""
-    weight_decay: float = 0.05
+    weight_decay: Weight = 0.05
     """Decay of matrices (AdamW), or of all parameters (SGD)."""
-    clip_gradient: float = 1.0
+    clip_gradient: Weight = 1.0
     """Largest norm of the gradient; 0 for no limit."""
-    averaging: float = 0.98
+    averaging: BelowOne = 0.98
     """Decay of the exponential average of the weights, which is the final model; 0 for none."""
     view: Literal["subset", "window", "whole"] = "subset"
     """Clips seen in one pass: a random subset in time order, a random window, or all."""
-    view_clips: int = 56
+    view_clips: Annotated[int, Between(1, 1_000_000)] = 56
     """Clips in a "subset" or "window"; performances with fewer are seen whole."""
-    channel_dropout: float = 0.3
-    """Probability that an input channel is blanked for a whole performance."""
-    mixing: float = 1.0
+    channel_dropout: BelowOne = 0.3
+    """BelowOne that an input channel is blanked for a whole performance."""
+    mixing: Annotated[float, Between(0, 1000)] = 1.0
     """Beta parameter of mixing pairs of performances and their scores; 0 for none."""
-    members: int = 4
+    members: Annotated[int, Between(1, 100)] = 4
     """Models of different seeds that are trained at once and averaged."""
-    seed: int = 0
+    seed: Annotated[int, Between(0, 2**32 - 1)] = 0
     """Seed of everything random."""
     device: str = "auto"
     """"cpu", "cuda", "mps", or "auto" for the best present."""
@@ -52,16 +52,6 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         check_values(self)
-        for name in ("epochs", "batch_size", "members", "view_clips"):
-            check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        check(self.learning_rate > 0, "learning_rate", self.learning_rate, "more than 0")
-        check(0 <= self.averaging < 1, "averaging", self.averaging, "0 up to but not including 1")
-        check(0 <= self.channel_dropout < 1, "channel_dropout", self.channel_dropout, "0 up to 1")
-        for name in ("mixing", "clip_gradient", "weight_decay"):
-            check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        for name in ("final_rate", "warmup"):
-            check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "0 to 1")
-        check(0 <= self.seed < 2**32, "seed", self.seed, "0 to 4294967295")
 
 
 @dataclass(frozen=True)
@@ -71,15 +61,13 @@ class CalibrationSettings:
     calibration: Literal["none", "part", "folds"] = "none"
     """Prediction intervals: "part" calibrates on performances kept out of training, "folds" trains
     on all and calibrates on what models of five folds say of the rest."""
-    calibration_share: float = 0.2
+    calibration_share: Annotated[float, Between(0, 1, "both")] = 0.2
     """Share of the training performances that "part" keeps aside; of the groups, if named."""
     calibration_group: str | None = None
     """Group column whose groups stay together, for example skater or event."""
 
     def __post_init__(self) -> None:
         check_values(self)
-        share = self.calibration_share
-        check(0 < share < 1, "calibration_share", share, "more than 0 and less than 1")
         if self.calibration_group is not None and self.calibration == "none":
             raise CofinalError(
                 f"setting calibration_group is {self.calibration_group!r}, but nothing is "
@@ -134,11 +122,11 @@ class ProtocolSettings:
     protocol: Literal["final", "kfold", "group", "best-on-test"] = "kfold"
     """"final": train split against test split, last epoch. "kfold": random folds. "group": folds
     that keep groups together. "best-on-test": as most published numbers, optimistic."""
-    folds: int = 5
+    folds: Annotated[int, Between(2, 10_000)] = 5
     """Number of folds."""
     group: str | None = None
     """Group column of "group", for example skater or event."""
-    repeats: int = 1
+    repeats: Annotated[int, Between(1, 1000)] = 1
     """How often all folds are repeated with another partition and seed."""
     per_category: bool = False
     """Train one model per category (apparatus) instead of one for all."""
@@ -147,8 +135,6 @@ class ProtocolSettings:
 
     def __post_init__(self) -> None:
         check_values(self)
-        check(self.folds >= 2, "folds", self.folds, "2 or more")
-        check(self.repeats >= 1, "repeats", self.repeats, "1 or more")
         if self.group is not None and self.protocol != "group":
             raise CofinalError(
                 f"setting group is {self.group!r}, but protocol {self.protocol!r} keeps no groups "

@@ -7,16 +7,18 @@ from typing import Literal
 
 from torch import Tensor
 
-from cofinal.config import GdltSettings, Preset, ReleasedSettings
+from cofinal.config import Preset
 from cofinal.data.cards import load_card
 from cofinal.errors import CofinalError
 from cofinal.files.states import load_state
+from cofinal.methods.cofinal_released import ReleasedSettings
+from cofinal.methods.gdlt import GdltSettings
 from cofinal.modelfolder.folder import save_model
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
+from cofinal.models.gdlt import Gdlt
 from cofinal.models.interface import Task
-from cofinal.models.released import Released
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
@@ -57,7 +59,7 @@ def import_checkpoint(
         ) from error
     preset = _preset(path, state, weights, score_unit, queries, width)
     model = build_model(preset, Task(channels, (target,)))
-    assert isinstance(model, Released)
+    assert isinstance(model, Gdlt)
     try:
         model.networks[0].load_state_dict(state)
     except RuntimeError as error:

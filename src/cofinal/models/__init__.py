@@ -1,35 +1,26 @@
-"""Methods by name. Each is one file; `interface.py` says what all of them offer."""
+"""Methods by name: the classes that compute. `interface.py` says what all of them offer."""
 
 from __future__ import annotations
 
 from importlib import import_module
 
-from cofinal.config import Preset, settings_class
+from cofinal.config import Preset
+from cofinal.methods import module_name, settings_class
 from cofinal.models.interface import AssessmentModel, Task
-
-# name -> (module, class); modules are imported when a method is asked for.
-METHODS: dict[str, tuple[str, str]] = {
-    "cofinal": ("cofinal", "CoFInAl"),
-    "cofinal-released": ("released", "ReleasedCoFInAl"),
-    "gdlt": ("released", "Gdlt"),
-    "ridge": ("ridge", "Ridge"),
-    "ridge-segments": ("ridge_segments", "RidgeSegments"),
-    "svr": ("svr", "Svr"),
-    "usdl": ("usdl", "Usdl"),
-    "musdl": ("musdl", "Musdl"),
-    "ms-lstm": ("ms_lstm", "MsLstm"),
-    "mean": ("mean", "Mean"),
-    "action-net": ("action_net", "ActionNet"),
-    "core": ("core", "CoRe"),
-}
 
 
 def method_class(method: str) -> type[AssessmentModel]:
-    """The class of a method; an unknown name gets a sentence."""
-    settings_class(method)
-    module, name = METHODS[method]
-    cls: type[AssessmentModel] = getattr(import_module(f"cofinal.models.{module}"), name)
-    return cls
+    """The class of a method: that of its file whose `Settings` are the method's."""
+    settings = settings_class(method)
+    module = import_module(f"{__name__}.{module_name(method)}")
+    found: list[type[AssessmentModel]] = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, AssessmentModel)
+        and vars(value).get("Settings") is settings
+    ]
+    return found[0]
 
 
 def build_model(preset: Preset, task: Task) -> AssessmentModel:

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cofinal.config import ActionNetSettings
 from cofinal.grades import grade_edges, to_unit_score
 from cofinal.layers.losses import scaled_squared_error
 from cofinal.layers.whitening import ClipWhitening
+from cofinal.methods.action_net import ActionNetSettings
 from cofinal.models.interface import AssessmentModel, ModelOutput, Task
 
 

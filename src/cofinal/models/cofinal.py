@@ -23,7 +23,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cofinal.config import CoFInAlSettings
 from cofinal.grades import (
     expected_score,
     grade_edges,
@@ -41,6 +40,7 @@ from cofinal.layers.losses import (
 )
 from cofinal.layers.summary import whole_and_segments
 from cofinal.layers.whitening import ClipWhitening
+from cofinal.methods.cofinal import CoFInAlSettings
 from cofinal.models.interface import AssessmentModel, ModelOutput, Task, summarise_each
 from cofinal.models.ridge import RidgeReadout, solve_ridge
 

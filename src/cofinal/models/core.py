@@ -25,11 +25,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cofinal.config import CoReSettings
 from cofinal.grades import expected_score, grade_edges, grade_of, to_unit_score
 from cofinal.layers.losses import TINY, group_cross_entropy
 from cofinal.layers.summary import soft_segments
 from cofinal.layers.whitening import ClipWhitening
+from cofinal.methods.core import CoReSettings
 from cofinal.models.interface import AssessmentModel, ModelOutput, Task, pad_clips
 
 # Quantiles of training scores stand for the scores themselves where there are more than this.

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cofinal.config import MeanSettings
 from cofinal.grades import to_unit_score
+from cofinal.methods.mean import MeanSettings
 from cofinal.models.interface import AssessmentModel, ModelOutput, Task
 
 

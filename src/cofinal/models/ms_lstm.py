@@ -22,12 +22,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cofinal.config import MsLstmSettings
 from cofinal.grades import to_unit_score
 from cofinal.layers.losses import row_separation, scaled_squared_error
 from cofinal.layers.recurrence import Lstm
 from cofinal.layers.summary import equal_segments
 from cofinal.layers.whitening import ClipWhitening
+from cofinal.methods.ms_lstm import MsLstmSettings
 from cofinal.models.interface import AssessmentModel, ModelOutput, Task
 from cofinal.models.ridge import standard_scale
 

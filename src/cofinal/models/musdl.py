@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cofinal.config import MusdlSettings
 from cofinal.errors import CofinalError
 from cofinal.layers.losses import divergences
+from cofinal.methods.musdl import MusdlSettings
 from cofinal.models.interface import ModelOutput, Task
 from cofinal.models.usdl import Usdl
 

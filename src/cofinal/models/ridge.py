@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cofinal.config import RidgeSettings
 from cofinal.errors import CofinalError
 from cofinal.grades import to_unit_score
 from cofinal.layers.summary import time_average
+from cofinal.methods.ridge import RidgeSettings
 from cofinal.models.interface import AssessmentModel, ModelOutput, Task, summarise_each
 
 STRENGTHS = np.logspace(-2, 5, 15)

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from cofinal.config import RidgeSegmentsSettings
 from cofinal.layers.summary import equal_segments
+from cofinal.methods.ridge_segments import RidgeSegmentsSettings
 from cofinal.models.interface import Task
 from cofinal.models.ridge import Ridge, RidgeReadout
 

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cofinal.config import SvrSettings
 from cofinal.grades import to_unit_score
 from cofinal.layers.summary import time_average
+from cofinal.methods.svr import SvrSettings
 from cofinal.models.interface import AssessmentModel, ModelOutput, Task, summarise_each
 from cofinal.models.ridge import standard_scale
 

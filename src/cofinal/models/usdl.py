@@ -21,11 +21,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cofinal.config import UsdlSettings
 from cofinal.grades import to_unit_score
 from cofinal.layers.losses import distribution_divergence
 from cofinal.layers.summary import time_average
 from cofinal.layers.whitening import ClipWhitening
+from cofinal.methods.usdl import UsdlSettings
 from cofinal.models.interface import AssessmentModel, ModelOutput, Task
 
 
