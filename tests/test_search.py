@@ -169,7 +169,7 @@ def test_a_space_that_is_missing_or_no_text_gets_one_sentence(tmp_path: Path) ->
     ):
         load_space(tmp_path / "absent.toml", Preset())
     (tmp_path / "a.toml").write_bytes(b"\xff")
-    with pytest.raises(CofinalError, match="is not TOML"):
+    with pytest.raises(CofinalError, match="is not UTF-8 text; save it as UTF-8"):
         load_space(tmp_path / "a.toml", Preset())
 
 
