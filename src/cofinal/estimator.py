@@ -24,7 +24,8 @@ from cofinal.errors import CofinalError
 from cofinal.evaluation.calibration import plan_calibration
 from cofinal.evaluation.intervals import CONFIDENCE
 from cofinal.explain.explanation import Explanation
-from cofinal.models import METHODS, method_class
+from cofinal.methods import method_names
+from cofinal.models import method_class
 from cofinal.records import TargetPrediction
 from cofinal.scorer import Scorer
 from cofinal.workflows import index_of, train_calibrated
@@ -299,7 +300,7 @@ def _plain(value: Any) -> Any:
 def list_methods() -> dict[str, str]:
     """All methods: name -> what it is, in a line."""
     told = {}
-    for name in METHODS:
+    for name in method_names():
         module = import_module(method_class(name).__module__)
         told[name] = (module.__doc__ or "").splitlines()[0]
     return told
