@@ -17,7 +17,6 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cofinal.config import (
-    CoFInAlSettings,
     Preset,
     RidgeSettings,
     SvrSettings,
@@ -26,6 +25,7 @@ from cofinal.config import (
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import calibrate
+from cofinal.methods.cofinal import CoFInAlSettings
 from cofinal.modelfolder.folder import load_model, save_model
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.modelfolder.weights import WEIGHTS
