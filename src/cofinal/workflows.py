@@ -20,6 +20,7 @@ from cofinal.evaluation.result import EvaluationResult
 from cofinal.explain.aligner import Aligner
 from cofinal.explain.aligner_fit import fit_aligner
 from cofinal.explain.neighbours import NeighbourIndex
+from cofinal.files.lock import alone_in
 from cofinal.modelfolder.folder import save_model
 from cofinal.modelfolder.info import MeasuredCoverage, ModelInfo
 from cofinal.models.ensemble import Ensemble
@@ -64,24 +65,25 @@ def train_model(
             performances, so that explanations can name those most alike.
 
     Raises:
-        CofinalError: unfit data, or `folder` holds another run.
+        CofinalError: unfit data, or `folder` holds another run, or one that is going on.
     """
     dataset = load_dataset(source)
     plan = plan_calibration(dataset.split("train"), calibration, preset.training.seed)
     training = plan.training
     aligner = None if sheet is None else aligner_of(training, read_sheets(sheet), str(sheet))
-    model, info = train_calibrated(plan, preset, folder, show_progress)
-    model_folder = Path(folder) / "model"
-    index = index_of(training, model) if neighbours else None
-    if "test" not in dataset.splits:
+    with alone_in(folder):
+        model, info = train_calibrated(plan, preset, folder, show_progress)
+        model_folder = Path(folder) / "model"
+        index = index_of(training, model) if neighbours else None
+        if "test" not in dataset.splits:
+            save_model(model, info, model_folder, index, aligner)
+            return Outcome(model_folder, None)
+        held_out = dataset.split("test")
+        result = measure_model(model, held_out, info)
+        info = replace(info, measured=result.to_json())
         save_model(model, info, model_folder, index, aligner)
-        return Outcome(model_folder, None)
-    held_out = dataset.split("test")
-    result = measure_model(model, held_out, info)
-    info = replace(info, measured=result.to_json())
-    save_model(model, info, model_folder, index, aligner)
-    result.save(folder, held_out)  # last: a run with a result is a finished run
-    return Outcome(model_folder, result, info.coverage)
+        result.save(folder, held_out)  # last: a run with a result is a finished run
+        return Outcome(model_folder, result, info.coverage)
 
 
 def train_calibrated(

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import scipy.stats
 
 import cofinal.benchmark.tuning as module
 import cofinal.evaluation.evaluate as evaluation
-from cofinal.benchmark.optuna_study import Study, alone_in
+from cofinal.benchmark.optuna_study import Study
 from cofinal.benchmark.trials import TuningResult
 from cofinal.benchmark.tuning import tune
 from cofinal.cli.main import main
@@ -32,6 +33,7 @@ from cofinal.config import (
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation.evaluate import evaluate
+from cofinal.files.lock import alone_in
 from cofinal.methods.mean import MeanSettings
 
 KFOLD = ProtocolSettings("kfold", folds=3)
@@ -356,8 +358,12 @@ def test_a_search_that_failed_before_its_first_trial_may_start_anew(
 def test_two_searches_in_one_folder_are_refused(
     search: Callable[..., TuningResult], run_folder: Path
 ) -> None:
-    with alone_in(run_folder), pytest.raises(CofinalError, match="another search is running in"):
-        search(1)
+    with (
+        alone_in(run_folder),
+        ThreadPoolExecutor() as other,
+        pytest.raises(CofinalError, match="is in use by process"),
+    ):
+        other.submit(search, 1).result()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from cofinal.errors import CofinalError
-from cofinal.files.atomic import atomic_path, read_json, write_json, write_text
+from cofinal.files.atomic import TEMPORARY, atomic_path, read_json, write_json, write_text
+from cofinal.files.lock import alone_in
 
 KILLED_BEFORE_RENAME = """
 import os, signal, sys
@@ -40,6 +41,9 @@ def test_a_kill_leaves_the_old_file_or_none(tmp_path: Path, program: str, old: s
     killed = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert (path.read_text() if path.exists() else None) == old
+    assert len(list(tmp_path.glob(TEMPORARY))) == 1
+    with alone_in(tmp_path):  # the next run clears what the killed one left
+        assert list(tmp_path.glob(TEMPORARY)) == []
 
 
 def test_a_failure_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:

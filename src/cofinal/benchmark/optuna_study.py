@@ -10,9 +10,6 @@ that was killed has none of them and does not count; it is tried again, with the
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,27 +42,6 @@ def import_optuna() -> Any:
     optuna = import_extra("optuna", "settings are searched with Optuna", "tune")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Refuses a folder in which another process is searching; a kill ends the claim."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        claim = sqlite3.connect(folder / "claim.db", timeout=0, isolation_level=None)
-    except (OSError, sqlite3.Error) as error:
-        raise CofinalError(f"cannot write to {folder} ({error}); choose another --out") from error
-    try:
-        claim.execute("BEGIN EXCLUSIVE")
-    except sqlite3.Error as error:
-        claim.close()
-        raise CofinalError(
-            f"another search is running in {folder} ({error}); wait for it, or choose another --out"
-        ) from error
-    try:
-        yield
-    finally:
-        claim.close()
 
 
 class Study:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cofinal.benchmark.optuna_study import Study, alone_in
+from cofinal.benchmark.optuna_study import Study
 from cofinal.benchmark.trials import Trial, TuningResult
 from cofinal.config import (
     Preset,
@@ -35,6 +35,7 @@ from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation.evaluate import evaluate
 from cofinal.evaluation.metrics import Measure, fisher_mean, r_l2, srcc
+from cofinal.files.lock import alone_in
 from cofinal.settings import check
 from cofinal.training.runs import code_version, data_fingerprint, marks_fingerprint
 

@@ -18,6 +18,7 @@ from cofinal.extraction.folder import FeatureFolder, VideoRecord
 from cofinal.extraction.recipe import ExtractionRecipe
 from cofinal.extraction.sources import find_videos
 from cofinal.extraction.timeline import declared_seconds
+from cofinal.files.lock import alone_in
 from cofinal.version import __version__
 
 # For estimates of time left where each video is sampled at its own rate.
@@ -110,7 +111,8 @@ def extract_many(
         what was done; broken videos are in it and raise nothing.
 
     Raises:
-        CofinalError: mistakes that concern the whole run, such as missing weights.
+        CofinalError: mistakes that concern the whole run, such as missing weights, or another run
+            in `out`.
     """
     if workers < 1:
         raise CofinalError(f"workers is {workers}; expected 1 or more")
@@ -119,22 +121,23 @@ def extract_many(
     backbone = load_backbone(
         choice.name, weights, device=device, precision=choice.precision, download=download
     )
-    folder = FeatureFolder(
-        out, recipe, backbone.weights_sha256, decoder_version(decoder), __version__
-    )
-    todo = {id: path for id, path in videos.items() if not folder.is_current(id, path)}
-    summary = ExtractionSummary(skipped=[id for id in videos if id not in todo])
-    summary.replaced_because = folder.begin(list(videos))
-    if watcher is not None:
-        watcher.begin(len(todo), len(summary.skipped), _clips_ahead(todo, recipe))
-    job = _Job(folder.folder, folder.settings, recipe, choice, decoder)
-    if workers == 1 and engine == "local":
-        results = _one_by_one(job, todo, backbone, watcher)
-    else:
-        del backbone
-        calls = [(job, id, path) for id, path in todo.items()]
-        results = side_by_side(_run_in_worker, calls, workers, engine)
-    _collect(results, folder, todo, summary, watcher)
+    with alone_in(out):
+        folder = FeatureFolder(
+            out, recipe, backbone.weights_sha256, decoder_version(decoder), __version__
+        )
+        todo = {id: path for id, path in videos.items() if not folder.is_current(id, path)}
+        summary = ExtractionSummary(skipped=[id for id in videos if id not in todo])
+        summary.replaced_because = folder.begin(list(videos))
+        if watcher is not None:
+            watcher.begin(len(todo), len(summary.skipped), _clips_ahead(todo, recipe))
+        job = _Job(folder.folder, folder.settings, recipe, choice, decoder)
+        if workers == 1 and engine == "local":
+            results = _one_by_one(job, todo, backbone, watcher)
+        else:
+            del backbone
+            calls = [(job, id, path) for id, path in todo.items()]
+            results = side_by_side(_run_in_worker, calls, workers, engine)
+        _collect(results, folder, todo, summary, watcher)
     return summary
 
 

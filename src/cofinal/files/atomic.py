@@ -12,6 +12,9 @@ from typing import Any
 
 from cofinal.errors import CofinalError
 
+# What files are called until they are whole; those that a kill left are cleared by `lock`.
+TEMPORARY = ".cofinal-*.tmp"
+
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
@@ -22,7 +25,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        prefix, suffix = TEMPORARY.split("*")
+        handle, name = tempfile.mkstemp(suffix, prefix, path.parent)
     except OSError as error:
         raise CofinalError(
             f"cannot write {path}: {error.strerror or error}; choose a folder you may write to"
