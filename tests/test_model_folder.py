@@ -18,14 +18,14 @@ from safetensors.torch import load_file, save_file
 
 from cofinal.config import (
     Preset,
-    RidgeSettings,
-    SvrSettings,
     TrainingSettings,
 )
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import calibrate
 from cofinal.methods.cofinal import CoFInAlSettings
+from cofinal.methods.ridge import RidgeSettings
+from cofinal.methods.svr import SvrSettings
 from cofinal.modelfolder.folder import load_model, save_model
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.modelfolder.weights import WEIGHTS
