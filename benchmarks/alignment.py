@@ -30,7 +30,7 @@ from cofinal.data.features import read_features
 from cofinal.data.sheets import Element, read_sheets
 from cofinal.evaluation.folds import make_folds
 from cofinal.evaluation.metrics import bootstrap_index, percentile_interval
-from cofinal.explain.aligner import Aligner, Placement, border_seconds, class_name, equal_parts
+from cofinal.explain.aligner import Aligner, Placement, class_name, equal_parts
 from cofinal.explain.aligner_fit import Weights, fit_aligner, maximisation
 from cofinal.explain.evidence import occlusion
 from cofinal.files.atomic import read_json, write_json, write_text
@@ -75,7 +75,7 @@ class Arguments:
 
 def features_of(dataset: Dataset, i: int) -> ClipFeatures:
     """One performance."""
-    return ClipFeatures(dataset.clips[i], dataset.ids[i], dataset.recipe)
+    return dataset.features(i)
 
 
 def with_aligner(change: Callable[[Aligner], Aligner] = lambda a: a) -> Learn:
@@ -89,7 +89,13 @@ def with_aligner(change: Callable[[Aligner], Aligner] = lambda a: a) -> Learn:
 
 def equal(dataset: Dataset, orders: list[Order]) -> Place:
     """The baseline: nothing is learned."""
-    return lambda features, order: equal_parts(features, len(order))
+
+    def place(features: ClipFeatures, order: Order) -> list[Placement]:
+        times, parts = features.times, equal_parts(len(features.values), len(order))
+        assert times is not None
+        return [Placement(a, n, times.border(a), times.border(a + n)) for a, n in parts]
+
+    return place
 
 
 def shuffled(dataset: Dataset, orders: list[Order]) -> Place:
@@ -158,13 +164,9 @@ def truth(features: ClipFeatures, order: Order) -> np.ndarray:
 
 def element_at(features: ClipFeatures, times: Sequence[tuple[float, float]]) -> np.ndarray:
     """The element that each clip's middle is in, -1 for none: (T,)."""
-    T, step, first = (
-        len(features.values),
-        features.recipe.seconds_per_clip,
-        border_seconds(features, 0),
-    )
-    assert step is not None and first is not None
-    middle_T, own_T = first + (np.arange(T) + 0.5) * step, np.full(T, -1)
+    T, clips = len(features.values), features.times
+    assert clips is not None
+    middle_T, own_T = np.array([clips.border(t + 0.5) for t in range(T)]), np.full(T, -1)
     for k, (start, end) in enumerate(times):
         own_T[(start <= middle_T) & (middle_T < end)] = k
     return own_T

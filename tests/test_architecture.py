@@ -14,7 +14,7 @@ import cofinal
 SOURCE = Path(cofinal.__file__).parent
 # Each layer may import itself and those before it.
 LAYERS = [
-    {"version", "errors", "extras"},
+    {"version", "errors", "extras", "times"},
     {"settings"},
     {"methods"},
     {"records", "grades", "progress", "engines", "files"},

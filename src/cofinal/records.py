@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cofinal.errors import CofinalError, UnknownNameError
+from cofinal.times import ClipTimes, times_json
 
 
 def _comparable(value: Any) -> Any:
@@ -76,6 +77,18 @@ class FeatureRecipe:
         stride = self.stride_frames or self.clip_frames
         return stride / self.fps if stride and isinstance(self.fps, float | int) else None
 
+    def times(self, first_clip_seconds: float = 0.0, fps: float | None = None) -> ClipTimes | None:
+        """When the clips of a video are; None where that is not known.
+
+        Args:
+            first_clip_seconds: when the first one starts.
+            fps: frames per second the video was sampled at, where the recipe says "native".
+        """
+        rate, stride = fps or self.fps, self.stride_frames or self.clip_frames
+        if not stride or not rate or not isinstance(rate, float | int):
+            return None
+        return ClipTimes(first_clip_seconds, stride / rate, (self.clip_frames or stride) / rate)
+
     def differences(self, other: FeatureRecipe) -> list[str]:
         """Names each field known to both that differs, with both values."""
         pairs = ((f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
@@ -119,16 +132,9 @@ class ClipFeatures(Record):
         return float(known) if isinstance(known, float | int) else None
 
     @property
-    def seconds_per_clip(self) -> float | None:
-        """Seconds from one clip's start to the next one's, where known."""
-        stride = self.recipe.stride_frames or self.recipe.clip_frames
-        return stride / self.fps if stride and self.fps else None
-
-    @property
-    def clip_seconds(self) -> float | None:
-        """Seconds that one clip lasts, where known."""
-        frames = self.recipe.clip_frames
-        return frames / self.fps if frames and self.fps else None
+    def times(self) -> ClipTimes | None:
+        """When the clips are in the video, where known."""
+        return self.recipe.times(self.first_clip_seconds, self.own_fps)
 
     def __post_init__(self) -> None:
         values, name = self.values, f"features {self.id!r}" if self.id else "features"
@@ -188,10 +194,8 @@ class Prediction:
     """One entry a target, in the model's order."""
     clips: int
     """T, the number of clips seen."""
-    seconds_per_clip: float | None = None
-    """Seconds from one clip's start to the next one's, where known."""
-    first_clip_seconds: float = 0.0
-    """When the first clip starts in the video; 0 where only features were given."""
+    times: ClipTimes | None = None
+    """When the clips are in the video, where known."""
 
     def __getitem__(self, target: str) -> TargetPrediction:
         """The prediction of the named target, for example `prediction["PCS"].score`."""
@@ -208,8 +212,7 @@ class Prediction:
         return {
             "id": self.id,
             "clips": self.clips,
-            "seconds_per_clip": self.seconds_per_clip,
-            "first_clip_seconds": self.first_clip_seconds,
+            **times_json(self.times),
             "targets": [entry.to_json() for entry in self.targets],
         }
 

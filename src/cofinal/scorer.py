@@ -258,10 +258,9 @@ class Scorer:
     def _prediction(
         self, features: ClipFeatures, output: ModelOutput, scores_BK: Tensor, row: int
     ) -> Prediction:
-        seconds = features.seconds_per_clip
         clips = len(features.values)
         targets = [self._target(output, scores_BK, row, k, clips) for k in range(len(self.targets))]
-        return Prediction(features.id, tuple(targets), clips, seconds, features.first_clip_seconds)
+        return Prediction(features.id, tuple(targets), clips, features.times)
 
     def _target(
         self, output: ModelOutput, scores_BK: Tensor, row: int, k: int, clips: int

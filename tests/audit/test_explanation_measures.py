@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
 from cofinal.audit.explanations.agreement import agreement, between_seeds
 from cofinal.audit.explanations.detector import detector_scores, unlike_the_mean
-from cofinal.audit.explanations.elements import (
-    equal_parts,
-    goes_with,
-    timed_stretches,
-)
+from cofinal.audit.explanations.elements import goes_with
 from cofinal.audit.explanations.faults import ClipMarks, find_faults, mark_clips
 from cofinal.audit.explanations.ranking import against_shifts, average_precision, shifts
 from cofinal.audit.explanations.removal import removal
+from cofinal.audit.explanations.truth import read_truth
+from cofinal.data.dataset import Dataset
 from cofinal.data.sheets import Element, Fault
-from cofinal.errors import CofinalError
 from cofinal.evaluation.metrics import srcc
-from cofinal.explain.elements import stretch_sums
+from cofinal.explain.elements import place_elements
+from cofinal.files.atomic import write_json
 from cofinal.records import FeatureRecipe
-
-RECIPE = FeatureRecipe(clip_frames=25, fps=25.0)
+from cofinal.times import ClipTimes
 
 
 def test_average_precision_is_that_of_scikit_learn_ties_included() -> None:
@@ -115,24 +114,46 @@ def test_clips_are_marked_by_how_much_of_them_lies_in_a_fault() -> None:
     marks = mark_clips(
         [element(1.0, 5.0, Fault("wobble", 1.4, 3.4, 0.3), Fault("step out", 4.6, 4.8, 0.1))],
         6,
-        RECIPE,
+        ClipTimes(0.0, 1.0, 1.0),
     )
-    # The short fault lies in clip 4 as a whole; of clip 3 the long one covers less than half.
+    # The long fault holds the middles of clips 1 and 2; the short one none: clip 4 is the nearest.
     assert marks.faulty_T.tolist() == [False, True, True, False, True, False]
     assert marks.inside_T.tolist() == [False, True, True, True, True, False]
-    np.testing.assert_allclose(marks.share_FT[0], [0, 0.3, 0.5, 0.2, 0, 0])
+    assert marks.share_FT.tolist() == [[0, 0.5, 0.5, 0, 0, 0], [0, 0, 0, 0, 1, 0]]
     assert marks.deduction_F.tolist() == [0.3, 0.1]
-    with pytest.raises(CofinalError, match="do not say when a clip is"):
-        mark_clips([element(1.0, 5.0)], 6, FeatureRecipe())
+    later = mark_clips(
+        [element(1.0, 5.0, Fault("fall", 1.4, 3.4, 1.0))], 6, ClipTimes(1.0, 1.0, 3.0)
+    )
+    # Clips of three seconds whose middles are at 2.5, 3.5, ...
+    assert later.faulty_T.tolist() == [True, False, False, False, False, False]
 
 
-def test_stretches_follow_times_or_equal_parts() -> None:
-    elements = [element(0.9, 3.1), element(3.2, 3.3), element(5.6, 9.0)]
-    assert timed_stretches(elements, 6, RECIPE) == [(1, 2), (3, 1), (5, 1)]
-    assert timed_stretches([element(None, None)], 6, RECIPE) is None
-    assert equal_parts(3, 7) == [(0, 2), (2, 3), (5, 2)]
-    sums = stretch_sums(np.arange(7.0)[None], [(0, 2), (5, 2)])
-    assert sums.tolist() == [[1, 11]]
+def test_what_is_measured_of_elements_is_what_explain_shows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    recipe = FeatureRecipe(clip_frames=16, stride_frames=8, fps=25.0)
+    clips = tuple(rng.normal(size=(40 + i, 6)).astype(np.float32) for i in range(6))
+    ids = tuple(f"p{i}" for i in range(6))
+    sheets = {
+        name: {
+            "elements": [
+                {"element": f"e{k}", "family": "leap", "start": start, "end": start + 1.1}
+                for k, start in enumerate(np.sort(rng.uniform(0, 11, 5)).round(3))
+            ]
+        }
+        for name in ids
+    }
+    first = {name: (float(rng.integers(4)) / 25, 25.0) for name in ids}
+    dataset = Dataset(
+        *("d", ("a",), ids, np.ones((6, 1)), clips, ("train",) * 6, (None,) * 6),
+        recipe=recipe,
+        video_times=first,
+    )
+    write_json(tmp_path / "sheets.json", sheets)
+    truth = read_truth(dataset, tmp_path / "sheets.json", [np.arange(3), np.arange(3, 6)])
+    for i, name in enumerate(ids):
+        _, shown = place_elements(dataset.features(i), {name: truth.sheets[i]}, None)
+        assert truth.placements["times"][i] == [place.stretch for place in shown]
+    assert truth.placements["equal parts"][0] == [(8 * k, 8) for k in range(5)]
 
 
 def test_evidence_that_follows_the_marks_is_told_from_evidence_that_follows_the_place() -> None:

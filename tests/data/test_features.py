@@ -152,10 +152,14 @@ def test_every_truncation_is_noticed(tmp_path: Path, values: np.ndarray, cut: in
 
 def test_features_take_name_and_recipe_from_where_they_lie(tmp_path: Path) -> None:
     np.save(tmp_path / "17.npy", SOUND)
-    (tmp_path / "features.json").write_text('{"backbone": "b", "fps": 25.0, "remark": "x"}')
+    videos = '{"17": {"first_clip_seconds": 0.2, "clips": 7}, "18": {"clips": 3}}'
+    (tmp_path / "features.json").write_text(f'{{"backbone": "b", "fps": 25.0, "videos": {videos}}}')
     features = read_features(tmp_path / "17.npy")
-    assert features.id == "17"
+    assert (features.id, features.first_clip_seconds) == ("17", 0.2)
     assert features.recipe == FeatureRecipe(backbone="b", fps=25.0)
+    (tmp_path / "features.json").write_text('{"videos": {"17": {"first_clip_seconds": "soon"}}}')
+    with pytest.raises(CofinalError, match="first_clip_seconds 'soon'; expected a finite number"):
+        read_features(tmp_path / "17.npy")
 
 
 def test_features_without_a_description_have_an_empty_recipe(tmp_path: Path) -> None:

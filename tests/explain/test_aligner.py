@@ -12,15 +12,16 @@ from scipy.stats import gamma, geom, multivariate_normal
 
 from cofinal.data.sheets import Element
 from cofinal.errors import CofinalError
-from cofinal.explain.aligner import Aligner, Lengths, Placement, border_seconds, equal_parts
+from cofinal.explain.aligner import Aligner, Lengths, Placement, equal_parts
 from cofinal.explain.aligner_fit import equal_weights, expectation, fit_aligner, maximisation
-from cofinal.explain.elements import given_place, place_elements, sum_evidence
+from cofinal.explain.elements import given_places, place_elements, sum_evidence
 from cofinal.explain.evidence import Evidence
 from cofinal.files.digests import file_sha256
 from cofinal.modelfolder.aligner import ALIGNER, aligner_bytes, read_aligner
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.models.interface import Task
 from cofinal.records import ClipFeatures, FeatureRecipe
+from cofinal.times import ClipTimes
 from test_all_methods import small_preset
 
 FAMILIES = ("jump", "spin", "steps", "wave")
@@ -85,7 +86,7 @@ def test_planted_elements_are_found_in_performances_not_learned_from(
 ) -> None:
     baseline = np.mean(
         [
-            np.abs(np.subtract(borders(equal_parts(ClipFeatures(c), len(p))), p)).mean()
+            np.abs(np.cumsum(equal_parts(len(c), len(p)), axis=1) - p).mean()
             for c, _, p in zip(*fresh, strict=True)
         ]
     )
@@ -190,23 +191,13 @@ def test_the_covariance_is_the_scatter_around_the_means(planted: Planted, aligne
     np.testing.assert_allclose(np.linalg.inv(found.precision_DD), expected_DD, atol=1e-9)
 
 
-def test_borders_of_overlapping_clips_lie_between_their_middles() -> None:
-    features = ClipFeatures(np.zeros((4, 2), np.float32), recipe=RECIPE, first_clip_seconds=3.0)
-    # Middles at 3 + 0.64 + 0.32 t seconds.
-    assert border_seconds(features, 0) == pytest.approx(3.48)
-    assert border_seconds(features, 4) == pytest.approx(4.76)
-    plain = replace(features, recipe=FeatureRecipe(clip_frames=32, fps=25.0))
-    assert border_seconds(plain, 1) == pytest.approx(4.28)
-    assert border_seconds(replace(features, recipe=FeatureRecipe()), 1) is None
-
-
 def test_given_times_become_the_clips_whose_middles_they_hold() -> None:
-    features = ClipFeatures(
-        np.zeros((10, 2), np.float32), recipe=FeatureRecipe(clip_frames=32, fps=32.0)
-    )
-
     def place(start: float, end: float) -> tuple[int, int]:
-        (found,) = borders([given_place(features, Element("e", None, None, None, start, end))])
+        order = [Element("e", None, None, None, start, end)]
+        placed = given_places(order, 10, ClipTimes(0.0, 1.0, 1.0), "p")
+        assert placed is not None
+        assert (placed[0].start_seconds, placed[0].end_seconds) == (start, end)
+        (found,) = borders(placed)
         return found
 
     assert place(2, 5) == (2, 5)

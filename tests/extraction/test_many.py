@@ -156,7 +156,8 @@ def test_features_at_native_rates_keep_each_videos_times(tmp_path: Path) -> None
         # 70 frames of the file's own: 3 before the first clip of 32, whatever their rate.
         assert features.values.shape == (2, 576)
         assert features.first_clip_seconds == pytest.approx(3 / rate)
-        assert features.seconds_per_clip == pytest.approx(32 / rate)
+        assert features.times is not None
+        assert features.times.step_seconds == pytest.approx(32 / rate)
     path = tmp_path / "out" / "features.json"
     described = json.loads(path.read_text())
     described["videos"]["20"]["fps"] = -1

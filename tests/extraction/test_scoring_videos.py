@@ -18,6 +18,7 @@ from cofinal.extraction.many import extract_many
 from cofinal.extraction.recipe import ExtractionRecipe
 from cofinal.methods.cofinal import CoFInAlSettings
 from cofinal.scorer import Scorer
+from cofinal.times import ClipTimes
 from cofinal.workflows import train_model
 
 VIDEOS, HELD_OUT = 24, 8
@@ -57,10 +58,9 @@ def test_a_video_scores_as_its_features_do_with_the_clips_true_times(place: Path
     from_video = scorer.score_video(place / "3.mp4", use_cache=False)
     from_features = scorer.score(place / "features" / "3.npy")
     assert from_video["speed"].score == from_features["speed"].score
-    assert (from_video.clips, from_video.seconds_per_clip) == (2, pytest.approx(1.28))
+    assert from_video.clips == 2
     # 70 frames hold two clips of 32; of the 6 left over, 3 are dropped before the first.
-    assert from_video.first_clip_seconds == pytest.approx(3 / 25)
-    assert from_features.first_clip_seconds == from_video.first_clip_seconds
+    assert from_video.times == from_features.times == ClipTimes(3 / 25, 32 / 25, 32 / 25)
 
 
 def test_the_command_scores_videos_and_keeps_their_features_in_the_cache(

@@ -86,13 +86,10 @@ class Demo:
     def features(self) -> None:
         """Turns the films into clip features."""
         from cofinal.extraction.many import extract_many
-        from cofinal.extraction.progress import ProgressBars
 
         print("Extracting features of their motion ...", flush=True)
-        with ProgressBars() as bars:
-            videos = [self.labels.parent / "videos"]
-            out = self.out / "features"
-            extract_many(videos, out, RECIPE, workers=self.cores(), watcher=bars)
+        videos, out = [self.labels.parent / "videos"], self.out / "features"
+        extract_many(videos, out, RECIPE, workers=self.cores(), show_progress=True)
 
     def training(self) -> Outcome:
         """Trains on three quarters of the events and measures on the rest."""

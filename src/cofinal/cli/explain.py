@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cofinal.cli.performances import PerformancesCommand, clock, moment
+from cofinal.cli.performances import PerformancesCommand
+from cofinal.times import span
 
 if TYPE_CHECKING:
     from cofinal.explain.elements import PlacedElement
@@ -112,11 +113,8 @@ def describe(entry: Explanation) -> str:
 
 def line(one: Moment, evidence: Evidence) -> str:
     """A moment, for example "1:05 to 1:09: -0.80 points"."""
-    # Where times are unknown clips are numbered, and the last one belongs to the moment.
-    last = one.first_clip + one.clips - (evidence.seconds_per_clip is None)
-    return f"{moment(one.first_clip, evidence)} to {moment(last, evidence)}: " + amount(
-        one.value, evidence
-    )
+    when = span(one.start_seconds, one.end_seconds, (one.first_clip, one.clips))
+    return f"{when}: {amount(one.value, evidence)}"
 
 
 def amount(value: float, evidence: Evidence) -> str:
@@ -127,11 +125,8 @@ def amount(value: float, evidence: Evidence) -> str:
 def element_line(one: PlacedElement, target: str, evidence: Evidence) -> str:
     """An element, for example "3. split leap, 1:05 to 1:09: -0.80 points"."""
     place = one.placement
-    first, last = f"clip {place.first_clip + 1}", f"clip {place.first_clip + place.clips}"
-    if place.start_seconds is not None and place.end_seconds is not None:
-        first, last = clock(place.start_seconds), clock(place.end_seconds)
-    what = amount(one.values[target], evidence)
-    return f"{one.number}. {one.element.name}, {first} to {last}: {what}"
+    when = span(place.start_seconds, place.end_seconds, place.stretch)
+    return f"{one.number}. {one.element.name}, {when}: {amount(one.values[target], evidence)}"
 
 
 def neighbour_lines(told: Told) -> list[str]:

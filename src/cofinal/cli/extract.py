@@ -58,21 +58,19 @@ class Extract:
             CofinalError: mistakes that concern the whole run.
         """
         from cofinal.extraction.many import extract_many
-        from cofinal.extraction.progress import ProgressBars
 
-        with ProgressBars() as bars:
-            summary = extract_many(
-                self.videos,
-                self.out,
-                self.recipe,
-                weights=self.weights,
-                device=self.device,
-                download=self.download,
-                decoder=self.decoder,
-                workers=self.workers,
-                engine=self.engine,
-                watcher=bars,
-            )
+        summary = extract_many(
+            self.videos,
+            self.out,
+            self.recipe,
+            weights=self.weights,
+            device=self.device,
+            download=self.download,
+            decoder=self.decoder,
+            workers=self.workers,
+            engine=self.engine,
+            show_progress=True,
+        )
         if self.json:
             print(json.dumps({"out": str(self.out), **summary.to_json()}, ensure_ascii=False))
         else:

@@ -1,4 +1,4 @@
-"""What commands share that take a model and performances: flags, reading, times for people."""
+"""What commands share that take a model and performances: flags, reading."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import tyro
 from cofinal.progress import track
 
 if TYPE_CHECKING:
-    from cofinal.explain.evidence import Evidence
-    from cofinal.records import ClipFeatures, Prediction
+    from cofinal.records import ClipFeatures
     from cofinal.scorer import Scorer
 
 
@@ -63,15 +62,3 @@ class PerformancesCommand:
                 on_clips=lambda done, total: advance(done / max(total, 1)),
             )
         return scorer.checked(features)
-
-
-def moment(clip: int, timed: Prediction | Evidence) -> str:
-    """When a clip starts, as minutes and seconds where known, else its number from 1."""
-    if timed.seconds_per_clip is None:
-        return f"clip {clip + 1}"
-    return clock(timed.first_clip_seconds + clip * timed.seconds_per_clip)
-
-
-def clock(seconds: float) -> str:
-    """A time in a video as minutes and seconds, for example "1:05"."""
-    return "{}:{:02d}".format(*divmod(int(seconds), 60))

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cofinal.cli.performances import PerformancesCommand, moment
+from cofinal.cli.performances import PerformancesCommand
+from cofinal.times import clock
 
 if TYPE_CHECKING:
     from cofinal.records import Prediction, TargetPrediction
@@ -75,7 +76,11 @@ def describe_target(entry: TargetPrediction, prediction: Prediction) -> list[str
         what = "query" if entry.grade is None else "grade"
         for number, shares in enumerate(entry.attention, 1):
             strongest = sorted(shares.argsort()[::-1][:CLIPS_SHOWN])
-            moments = ", ".join(moment(int(clip), prediction) for clip in strongest)
+            times = prediction.times
+            moments = ", ".join(
+                clock(times.border(int(clip))) if times else f"clip {clip + 1}"
+                for clip in strongest
+            )
             of = f"for {what} {number} it" if len(entry.attention) > 1 else "it"
             lines.append(f"    {of} looked most at {moments}")
     return lines

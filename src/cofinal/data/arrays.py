@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,12 +55,7 @@ def clip_features(clips: Any, channels: int | None = None) -> list[ClipFeatures]
 
 def _one(values: Any, name: str) -> ClipFeatures:
     if isinstance(values, ClipFeatures):
-        return ClipFeatures(
-            _floats(values.values, name),
-            values.id,
-            values.recipe,
-            values.first_clip_seconds,
-        )
+        return replace(values, values=_floats(values.values, name))
     if not isinstance(values, np.ndarray) and not hasattr(values, "__array__"):
         raise CofinalError(f"{name} is {_described(values)}; {EXPECTED_CLIPS}")
     return ClipFeatures(_floats(np.asarray(values), name))

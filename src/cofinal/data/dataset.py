@@ -25,12 +25,19 @@ from cofinal.data.arrays import (
     score_table,
 )
 from cofinal.data.cards import load_card
-from cofinal.data.features import RECIPE_FILE, read_recipe, read_values
+from cofinal.data.features import (
+    RECIPE_FILE,
+    read_description,
+    read_recipe,
+    read_values,
+    video_times,
+)
 from cofinal.data.findings import Finding, refuse_errors
 from cofinal.data.judges import judge_file, judge_marks, panel_marks
 from cofinal.data.labels import Label, LabelTable, read_card_labels, read_csv_labels
 from cofinal.errors import CofinalError
-from cofinal.records import FeatureRecipe, Record, first_faulty_clip
+from cofinal.records import ClipFeatures, FeatureRecipe, Record, first_faulty_clip
+from cofinal.times import ClipTimes
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +58,9 @@ class Dataset(Record):
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Group column, for example "skater" -> N group names."""
     recipe: FeatureRecipe = field(default_factory=FeatureRecipe)
+    video_times: dict[str, tuple[float, float | None]] = field(default_factory=dict)
+    """Id -> when its first clip starts in its video, in seconds, and the video's frames per second,
+    where features.json tells."""
     marks: np.ndarray | None = None
     """(N, K, J) points of each judge, NaN where one gave none; None if there are no marks."""
 
@@ -99,6 +109,10 @@ class Dataset(Record):
             categories=(None,) * count,
             groups=group_columns(groups, count),
             recipe=common_recipe(found),
+            video_times={
+                name: (features.first_clip_seconds, features.own_fps)
+                for name, features in zip(ids, found, strict=True)
+            },
         )
 
     def __len__(self) -> int:
@@ -108,6 +122,16 @@ class Dataset(Record):
     def channels(self) -> int:
         """C."""
         return int(self.clips[0].shape[1])
+
+    def features(self, position: int) -> ClipFeatures:
+        """The clips of one performance, with all that is known of them."""
+        name = self.ids[position]
+        known = self.video_times.get(name, (0.0, None))
+        return ClipFeatures(self.clips[position], name, self.recipe, *known)
+
+    def times(self, position: int) -> ClipTimes | None:
+        """When the clips of a performance are in its video, where known."""
+        return self.recipe.times(*self.video_times.get(self.ids[position], (0.0, None)))
 
     @cached_property
     def sha256(self) -> str:
@@ -270,6 +294,7 @@ def load_dataset(source: DataSource) -> Dataset:
     if not labels:
         raise CofinalError(f"{source.dataset} has no labelled performance")
     folder = feature_folder(source)
+    described = read_description(folder)
     findings: list[Finding] = []
     clips = read_clips(labels, folder, expected_channels(source), findings)
     refuse_errors(findings)
@@ -289,5 +314,6 @@ def load_dataset(source: DataSource) -> Dataset:
         categories=tuple(label.category for label in labels),
         groups={name: tuple(label.groups.get(name, "") for label in labels) for name in columns},
         recipe=expected_recipe(source, folder),
+        video_times={name: video_times(described, name) for name in ids},
         marks=panel_marks(judged, ids, targets) if judged else None,
     )

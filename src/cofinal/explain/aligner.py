@@ -27,6 +27,7 @@ from cofinal.data.sheets import Element
 from cofinal.errors import CofinalError
 from cofinal.explain.segments import NEVER, best_cut, posterior, segment_sums
 from cofinal.records import ClipFeatures
+from cofinal.times import Stretch
 
 # Standard deviation of an element's middle around that of equal parts, in such parts.
 PLACE_SPREAD = 0.3
@@ -50,6 +51,11 @@ class Placement:
     end_seconds: float | None = None
     confidence: float | None = None
     """Mean probability, 0 to 1, that its clips are its own; None where places were given."""
+
+    @property
+    def stretch(self) -> Stretch:
+        """Its clips."""
+        return self.first_clip, self.clips
 
 
 @dataclass(frozen=True)
@@ -108,12 +114,13 @@ class Aligner:
         scores = self.scores(self.whiten(features.values), self.classes(elements))
         borders, _ = best_cut(scores)
         own_TS = posterior(scores).clips_TS
+        times = features.times
         placed = []
         for s in range(1, len(scores), 2):
             first, last = int(borders[s]), int(borders[s + 1])
-            seconds = (border_seconds(features, first), border_seconds(features, last))
             confidence = float(own_TS[first:last, s].mean().clip(0, 1))
-            placed.append(Placement(first, last - first, *seconds, confidence))
+            start, end = (times.border(first), times.border(last)) if times else (None, None)
+            placed.append(Placement(first, last - first, start, end, confidence))
         return placed
 
     def log_likelihood(self, features: ClipFeatures, elements: Sequence[Element]) -> float:
@@ -189,30 +196,13 @@ def check_count(clips: int, elements: int) -> None:
         )
 
 
-def equal_parts(features: ClipFeatures, count: int) -> list[Placement]:
+def equal_parts(clips: int, count: int) -> list[Stretch]:
     """The simplest placement: elements share the clips in equal parts; the baseline to beat."""
-    check_count(len(features.values), count)
-    borders = equal_borders(len(features.values), count)
-    return [
-        Placement(a, b - a, border_seconds(features, a), border_seconds(features, b))
-        for a, b in pairwise(borders)
-    ]
+    check_count(clips, count)
+    return [(a, b - a) for a, b in pairwise(equal_borders(clips, count))]
 
 
 def equal_borders(clips: int, count: int) -> list[int]:
     """Clips at which equal parts begin and end, counted from 0: one more than there are parts."""
     borders: list[int] = np.linspace(0, clips, count + 1).round().astype(int).tolist()
     return borders
-
-
-def border_seconds(features: ClipFeatures, border: int) -> float | None:
-    """When the border before a clip is in the video; None where that is not known.
-
-    Where clips overlap, each stands for the time around its middle that is nearer to it than to
-    its neighbours.
-    """
-    step = features.seconds_per_clip
-    if step is None:
-        return None
-    overlap = (features.clip_seconds or step) - step
-    return features.first_clip_seconds + overlap / 2 + border * step

@@ -17,14 +17,13 @@ import torch
 
 from cofinal.data.sheets import Element
 from cofinal.errors import CofinalError
-from cofinal.explain.aligner import Aligner, Placement, border_seconds
+from cofinal.explain.aligner import Aligner, Placement
 from cofinal.explain.evidence import Evidence, score_points
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import pad_clips
 from cofinal.records import ClipFeatures, Record
+from cofinal.times import ClipTimes, Stretch
 
-# A stretch of clips: the first one, counted from 0, and how many.
-Stretch = tuple[int, int]
 # An element may end so long after the last clip: what does not fill a clip has no features.
 SLACK_SECONDS = 5.0
 
@@ -112,14 +111,9 @@ def place_elements(
             "add them, or rename the file to the id in the sheet"
         )
     elements = sheets[features.id]
-    known = sum(element.start_seconds is not None for element in elements)
-    if 0 < known < len(elements):
-        raise CofinalError(
-            f"the sheet has times of {known} of the {len(elements)} elements of {features.id!r}; "
-            "give start and end of all, or of none"
-        )
-    if known and features.seconds_per_clip is not None:
-        return elements, [given_place(features, element) for element in elements]
+    given = given_places(elements, len(features.values), features.times, features.id)
+    if given is not None:
+        return elements, given
     if aligner is None:
         raise CofinalError(
             f"nothing tells when the elements of {features.id!r} were performed; add start and end "
@@ -146,7 +140,7 @@ def leave_out(
                 f"{element.name!r} takes all {T} clips of {features.id!r}, so leaving it out "
                 "leaves nothing to compare with; correct the sheet, or use --method gradients"
             )
-    return stretch_points(model, features.values, stretches_of(places))
+    return stretch_points(model, features.values, [place.stretch for place in places])
 
 
 @torch.no_grad()
@@ -170,7 +164,7 @@ def stretch_points(
 
 def sum_evidence(evidence: Evidence, places: Sequence[Placement]) -> np.ndarray:
     """Evidence (K, E) of each place, its clips' values added up."""
-    return stretch_sums(evidence.values_KT, stretches_of(places))
+    return stretch_sums(evidence.values_KT, [place.stretch for place in places])
 
 
 def stretch_sums(evidence_XT: np.ndarray, stretches: Sequence[Stretch]) -> np.ndarray:
@@ -178,36 +172,41 @@ def stretch_sums(evidence_XT: np.ndarray, stretches: Sequence[Stretch]) -> np.nd
     return np.stack([evidence_XT[:, a : a + n].sum(1) for a, n in stretches], axis=1)
 
 
-def stretches_of(places: Sequence[Placement]) -> list[Stretch]:
-    """The clips of each place."""
-    return [(place.first_clip, place.clips) for place in places]
+def given_places(
+    elements: Sequence[Element], clips: int, times: ClipTimes | None, name: str
+) -> list[Placement] | None:
+    """Places by the sheet's own times; None where the sheet, or the features, tell no times.
 
-
-def given_place(features: ClipFeatures, element: Element) -> Placement:
-    """The clips whose middle lies in an element's time, at least the nearest one.
+    Args:
+        elements: of one performance.
+        clips: T.
+        times: when its clips are, where known.
+        name: of the performance, for messages.
 
     Raises:
-        CofinalError: the element starts after the last clip, or ends long after it.
+        CofinalError: times of some elements alone, or a time beyond the clips.
     """
-    start, end = element.start_seconds, element.end_seconds
-    T, step = len(features.values), features.seconds_per_clip
-    first = border_seconds(features, 0)
-    assert start is not None and end is not None and step is not None and first is not None
-    if start >= first + T * step:
+    known = sum(element.start_seconds is not None for element in elements)
+    if 0 < known < len(elements):
         raise CofinalError(
-            f"{element.name!r} starts at {start:g} seconds, but the {T} clips of {features.id!r} "
-            f"end at {first + T * step:g}; correct the sheet"
+            f"the sheet has times of {known} of the {len(elements)} elements of {name!r}; "
+            "give start and end of all, or of none"
         )
-    if end > first + T * step + SLACK_SECONDS:
+    if not known or times is None:
+        return None
+    return [_given_place(element, clips, times, name) for element in elements]
+
+
+def _given_place(element: Element, clips: int, times: ClipTimes, name: str) -> Placement:
+    start, end, last = element.start_seconds, element.end_seconds, times.border(clips)
+    assert start is not None and end is not None
+    if start >= last or end > last + SLACK_SECONDS:
+        what = f"starts at {start:g}" if start >= last else f"ends at {end:g}"
         raise CofinalError(
-            f"{element.name!r} ends at {end:g} seconds, but the {T} clips of {features.id!r} "
-            f"end at {first + T * step:g}; correct the sheet"
+            f"{element.name!r} {what} seconds, but the {clips} clips of {name!r} "
+            f"end at {last:g}; correct the sheet"
         )
-    middle_T = first + (np.arange(T) + 0.5) * step
-    own = np.flatnonzero((start <= middle_T) & (middle_T < end))
-    if not len(own):
-        own = np.array([abs(middle_T - (start + end) / 2).argmin()])
-    return Placement(int(own[0]), len(own), start, end)
+    return Placement(*times.stretch(start, end, clips), start, end)
 
 
 def _some(names: list[str], count: int = 3) -> str:

@@ -22,6 +22,7 @@ from torch import Tensor
 from cofinal.errors import CofinalError
 from cofinal.models.ensemble import Ensemble
 from cofinal.records import ClipFeatures, Record
+from cofinal.times import ClipTimes, times_json
 
 Mode = Literal["remove", "mean"]
 # Clips left out together unless told otherwise. One clip told most on nearly every count, see
@@ -44,10 +45,8 @@ class Evidence(Record):
     """Names of the K targets."""
     values_KT: np.ndarray = field(repr=False)
     """Points by which a clip raised the score; for attention its share, each row summing to one."""
-    seconds_per_clip: float | None = None
-    """Seconds from one clip's start to the next one's, where known."""
-    first_clip_seconds: float = 0.0
-    """When the first clip starts in the video."""
+    times: ClipTimes | None = None
+    """When the clips are in the video, where known."""
     width: int = 1
     """Clips left out together; 1 for methods that look at single clips."""
     windows_KW: np.ndarray | None = field(default=None, repr=False)
@@ -69,10 +68,8 @@ class Evidence(Record):
         return self.targets.index(target)
 
     def seconds(self, clip: int) -> float | None:
-        """When a clip, counted from 0, starts in the video; None where that is not known."""
-        if self.seconds_per_clip is None:
-            return None
-        return self.first_clip_seconds + clip * self.seconds_per_clip
+        """When the time of a clip, counted from 0, begins; None where that is not known."""
+        return None if self.times is None else self.times.border(clip)
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values, for JSON."""
@@ -80,8 +77,7 @@ class Evidence(Record):
             "method": self.method,
             "unit": self.unit,
             "width": self.width,
-            "seconds_per_clip": self.seconds_per_clip,
-            "first_clip_seconds": self.first_clip_seconds,
+            **times_json(self.times),
             "values": dict(zip(self.targets, self.values_KT.tolist(), strict=True)),
         }
 
@@ -276,7 +272,6 @@ def _evidence(
         method,
         model.first.task.targets,
         values_KT.double().cpu().numpy(),
-        features.seconds_per_clip,
-        features.first_clip_seconds,
+        features.times,
         **more,
     )

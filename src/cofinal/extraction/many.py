@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from cofinal.data.features import write_values
 from cofinal.engines import side_by_side
@@ -19,6 +20,7 @@ from cofinal.extraction.recipe import ExtractionRecipe
 from cofinal.extraction.sources import find_videos
 from cofinal.extraction.timeline import declared_seconds
 from cofinal.files.lock import alone_in
+from cofinal.progress import Advance, track
 from cofinal.version import __version__
 
 # For estimates of time left where each video is sampled at its own rate.
@@ -67,17 +69,36 @@ class ExtractionSummary:
         return asdict(self)
 
 
-class Watcher(Protocol):
-    """Is told how a run goes on; see `progress.ProgressBars`."""
+class _Progress:
+    """Tells how far a run is, and what is wrong with a broken video.
 
-    def begin(self, videos: int, skipped: int, clips: int) -> None:
-        """So many videos to do, so many skipped, about so many clips in all."""
+    Args:
+        advance: told the share of clips that is done.
+        videos: to be done.
+        clips: of all of them, an estimate.
+        shown: whether broken videos are told at once.
+    """
+
+    def __init__(self, advance: Advance, videos: int, clips: int, shown: bool) -> None:
+        self._advance, self._videos, self._shown = advance, videos, shown
+        self._ahead = max(clips, 1)
+        self._clips: dict[str, int] = {}
+        self._finished = 0
 
     def clips(self, id: str, done: int, total: int) -> None:
         """The video `id` has so many clips done; with several workers told once a video."""
+        self._clips[id] = done
+        share = min(sum(self._clips.values()) / self._ahead, 1.0)
+        self._advance(share, f"{self._finished} of {self._videos} videos")
 
-    def video(self, id: str, error: str | None) -> None:
+    def video(self, id: str, result: VideoRecord | str) -> None:
         """The video `id` is finished, or broken for the reason given."""
+        self._finished += 1
+        if isinstance(result, str):
+            if self._shown:
+                print(f"skipped: {result}", file=sys.stderr, flush=True)
+        else:
+            self.clips(id, result.clips, result.clips)
 
 
 def extract_many(
@@ -91,7 +112,7 @@ def extract_many(
     decoder: str = "av",
     workers: int = 1,
     engine: str = "local",
-    watcher: Watcher | None = None,
+    show_progress: bool = False,
 ) -> ExtractionSummary:
     """Extracts many videos into `out`, doing only what is missing or changed.
 
@@ -105,7 +126,7 @@ def extract_many(
         decoder: one of `DECODERS`.
         workers: videos at a time, each in a process with its own backbone.
         engine: "local" processes, or "ray" for joblib's Ray back end.
-        watcher: told of progress.
+        show_progress: tell on standard error how far the run is, and of broken videos at once.
 
     Returns:
         what was done; broken videos are in it and raise nothing.
@@ -121,23 +142,23 @@ def extract_many(
     backbone = load_backbone(
         choice.name, weights, device=device, precision=choice.precision, download=download
     )
-    with alone_in(out):
+    with alone_in(out), track("extracting", 1.0, show_progress) as advance:
         folder = FeatureFolder(
             out, recipe, backbone.weights_sha256, decoder_version(decoder), __version__
         )
         todo = {id: path for id, path in videos.items() if not folder.is_current(id, path)}
         summary = ExtractionSummary(skipped=[id for id in videos if id not in todo])
         summary.replaced_because = folder.begin(list(videos))
-        if watcher is not None:
-            watcher.begin(len(todo), len(summary.skipped), _clips_ahead(todo, recipe))
+        clips = _clips_ahead(todo, recipe) if show_progress else 1
+        progress = _Progress(advance, len(todo), clips, show_progress)
         job = _Job(folder.folder, folder.settings, recipe, choice, decoder)
         if workers == 1 and engine == "local":
-            results = _one_by_one(job, todo, backbone, watcher)
+            results = _one_by_one(job, todo, backbone, progress)
         else:
             del backbone
             calls = [(job, id, path) for id, path in todo.items()]
             results = side_by_side(_run_in_worker, calls, workers, engine)
-        _collect(results, folder, todo, summary, watcher)
+        _collect(results, folder, todo, summary, progress)
     return summary
 
 
@@ -172,11 +193,10 @@ _Result = tuple[str, VideoRecord | str]
 
 
 def _one_by_one(
-    job: _Job, todo: dict[str, Path], backbone: Backbone | JoinedBackbones, watcher: Watcher | None
+    job: _Job, todo: dict[str, Path], backbone: Backbone | JoinedBackbones, progress: _Progress
 ) -> Iterator[_Result]:
     for id, path in todo.items():
-        on_clips = None if watcher is None else functools.partial(watcher.clips, id)
-        yield id, job.run(id, path, backbone, on_clips)
+        yield id, job.run(id, path, backbone, functools.partial(progress.clips, id))
 
 
 @functools.lru_cache(maxsize=1)
@@ -195,7 +215,7 @@ def _collect(
     folder: FeatureFolder,
     todo: dict[str, Path],
     summary: ExtractionSummary,
-    watcher: Watcher | None,
+    progress: _Progress,
 ) -> None:
     for id, result in results:
         if isinstance(result, str):
@@ -204,10 +224,7 @@ def _collect(
         else:
             folder.add(id, result)
             summary.extracted.append(id)
-            if watcher is not None:
-                watcher.clips(id, result.clips, result.clips)
-        if watcher is not None:
-            watcher.video(id, result if isinstance(result, str) else None)
+        progress.video(id, result)
 
 
 def _clips_ahead(todo: dict[str, Path], recipe: ExtractionRecipe) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 
 from cofinal.records import TargetPrediction
 from cofinal.reports.page_data import Performance, Rank
+from cofinal.times import clock
 
 # Heights in pixels.
 BARS = 120
@@ -82,35 +83,28 @@ def heat_rows(attention_GT: np.ndarray) -> list[list[float]]:
     return [[round(float(value), 3) for value in row_T] for row_T in darkness_GT[::-1]]
 
 
-def clock(seconds: float) -> str:
-    """Minutes and seconds, for example "1:05"."""
-    minutes, rest = divmod(int(seconds + 1e-6), 60)
-    return f"{minutes}:{rest:02d}"
-
-
 def time_ticks(performance: Performance) -> list[Tick]:
     """Marks of the time axis; numbers of clips where times are not known."""
-    clips, step = performance.prediction.clips, performance.prediction.seconds_per_clip
-    first = performance.prediction.first_clip_seconds
-    if step is None:
+    clips, times = performance.prediction.clips, performance.prediction.times
+    if times is None:
         every = max(-(-clips // MOST_TICKS), 1)
         return [Tick(100 * (i + 0.5) / clips, str(i + 1)) for i in range(0, clips, every)]
-    last = first + clips * step
+    first, last = times.border(0), times.border(clips)
     every = next((s for s in STEPS if (last - first) / s <= MOST_TICKS), STEPS[-1])
     marks = range(0, int(last) + 1, every)
-    return [Tick(100 * (s - first) / (clips * step), clock(s)) for s in marks if s >= first]
+    return [Tick(100 * (s - first) / (last - first), clock(s)) for s in marks if s >= first]
 
 
 def element_boxes(performance: Performance) -> list[Box]:
     """Where the elements lie on the time line: their times if known, else their clips."""
-    seconds, first = performance.seconds, performance.prediction.first_clip_seconds
+    times, clips = performance.prediction.times, performance.prediction.clips
     boxes = []
     for place in (one.placement for one in performance.elements):
         start, end = place.start_seconds, place.end_seconds
-        share, width = 100 / performance.prediction.clips, place.clips
-        left, right = place.first_clip * share, (place.first_clip + width) * share
-        if seconds is not None and start is not None and end is not None:
-            left, right = (100 * (s - first) / seconds for s in (start, end))
+        first, last = float(place.first_clip), float(place.first_clip + place.clips)
+        if times is not None and start is not None and end is not None:
+            first, last = times.clip_at(start), times.clip_at(end)
+        left, right = 100 * first / clips, 100 * last / clips
         left, right = max(left, 0.0), min(right, 100.0)
         boxes.append(Box(left, max(right - left, 0.5), 0, 0))
     return boxes

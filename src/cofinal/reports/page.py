@@ -14,6 +14,7 @@ from typing import Any
 from cofinal.extras import import_extra
 from cofinal.reports import drawing, sentences
 from cofinal.reports.page_data import KIND, Report
+from cofinal.times import clock
 from cofinal.version import __version__
 
 
@@ -75,7 +76,7 @@ def _environment() -> Any:
     environment.filters |= {
         "points": sentences.points,
         "signed": sentences.signed,
-        "clock": drawing.clock,
+        "clock": clock,
         "across": lambda percent: f"{percent:.2f}%",
         "down": lambda pixels: f"{pixels:.1f}",
     }

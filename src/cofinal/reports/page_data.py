@@ -51,8 +51,8 @@ class Performance:
     @property
     def seconds(self) -> float | None:
         """Seconds that the clips last, where known."""
-        step = self.prediction.seconds_per_clip
-        return None if step is None else step * self.prediction.clips
+        times = self.prediction.times
+        return None if times is None else times.step_seconds * self.prediction.clips
 
     @property
     def targets(self) -> list[tuple[TargetPrediction, Told]]:

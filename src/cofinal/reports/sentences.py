@@ -8,9 +8,9 @@ from cofinal.explain.aligner import Placement
 from cofinal.explain.elements import PlacedElement, told_places
 from cofinal.explain.evidence import Evidence
 from cofinal.records import TargetPrediction
-from cofinal.reports.drawing import clock
 from cofinal.reports.model_facts import ModelFacts
 from cofinal.reports.page_data import Rank
+from cofinal.times import span
 
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
@@ -42,21 +42,15 @@ def amount(value: float, evidence: Evidence) -> str:
     )
 
 
-def span(first_clip: int, clips: int, evidence: Evidence) -> str:
+def clips_when(first_clip: int, clips: int, evidence: Evidence) -> str:
     """When clips are seen, for example "0:05 to 0:09"; their numbers where times are unknown."""
-    start, end = evidence.seconds(first_clip), evidence.seconds(first_clip + clips)
-    if start is None or end is None:
-        last = first_clip + clips
-        return f"clip {last}" if clips == 1 else f"clips {first_clip + 1} to {last}"
-    return f"{clock(start)} to {clock(end)}"
+    ends = evidence.seconds(first_clip), evidence.seconds(first_clip + clips)
+    return span(*ends, (first_clip, clips))
 
 
 def element_when(place: Placement) -> str:
-    """When an element is seen, for example "0:12\N{EN DASH}0:14"."""
-    if place.start_seconds is None or place.end_seconds is None:
-        last = place.first_clip + place.clips
-        return f"clip {last}" if place.clips == 1 else f"clips {place.first_clip + 1}{DASH}{last}"
-    return f"{clock(place.start_seconds)}{DASH}{clock(place.end_seconds)}"
+    """When an element is seen, alike."""
+    return span(place.start_seconds, place.end_seconds, place.stretch)
 
 
 def elements_sentence(elements: Sequence[PlacedElement], evidence: Evidence) -> str:

@@ -12,39 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from scipy.stats import rankdata
 
 from cofinal.audit.explanations.ranking import DRAWS, p_value
-from cofinal.data.sheets import Element
 from cofinal.evaluation.metrics import FEWEST_ITEMS, error_interval
-from cofinal.explain.aligner import equal_borders
-from cofinal.explain.elements import Stretch
-from cofinal.records import FeatureRecipe
-
-
-def equal_parts(elements: int, clips: int) -> list[Stretch]:
-    """Stretches that cut a performance into equal parts, one an element."""
-    return [(a, max(b - a, 1)) for a, b in pairwise(equal_borders(clips, elements))]
-
-
-def timed_stretches(
-    elements: Sequence[Element], clips: int, recipe: FeatureRecipe
-) -> list[Stretch] | None:
-    """Stretches by the elements' own times; None where one is not known."""
-    stride = recipe.seconds_per_clip
-    found: list[Stretch] = []
-    for element in elements:
-        if stride is None or element.start_seconds is None or element.end_seconds is None:
-            return None
-        # The clips whose middle lies in the element, and at least the one nearest to its middle.
-        first = round(element.start_seconds / stride)
-        last = max(round(element.end_seconds / stride), first + 1)
-        first = min(first, clips - 1)
-        found.append((first, max(min(last, clips) - first, 1)))
-    return found
 
 
 @dataclass(frozen=True)

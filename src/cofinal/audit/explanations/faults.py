@@ -20,12 +20,9 @@ from cofinal.audit.explanations.ranking import (
     shifts,
 )
 from cofinal.data.sheets import Element
-from cofinal.errors import CofinalError
 from cofinal.evaluation.metrics import percentile_interval, srcc_rows
-from cofinal.records import FeatureRecipe
+from cofinal.times import ClipTimes
 
-# A clip is faulty if at least this share of it lies in faults, or this share of a fault in it.
-LEAST_SHARE = 0.5
 # Draws of measures over all performances together, which cost more.
 POOLED_DRAWS = 200
 
@@ -36,67 +33,40 @@ class ClipMarks:
 
     faulty_T: np.ndarray = field(repr=False)
     inside_T: np.ndarray = field(repr=False)
-    """True where at least half of a clip lies in elements."""
+    """True where a clip belongs to an element."""
     share_FT: np.ndarray = field(repr=False)
-    """How a fault's time spreads over the clips; rows sum to one."""
+    """What each clip counts of a fault: its own ones alike, others nothing; rows sum to one."""
     deduction_F: np.ndarray = field(repr=False)
     """Points."""
 
 
-def mark_clips(
-    elements: Sequence[Element], clips: int, recipe: FeatureRecipe, first_seconds: float = 0.0
-) -> ClipMarks:
+def mark_clips(elements: Sequence[Element], clips: int, times: ClipTimes) -> ClipMarks:
     """Marks the clips of a performance by the times of its elements and faults.
 
     Args:
         elements: with times.
         clips: T.
-        recipe: says how long a clip is and how far apart clips start.
-        first_seconds: when the first clip starts.
-
-    Raises:
-        CofinalError: the features do not say when a clip is.
+        times: when the clips are.
     """
-    stride = recipe.seconds_per_clip
-    if stride is None or not recipe.clip_frames or not isinstance(recipe.fps, float | int):
-        raise CofinalError(
-            "the features do not say when a clip is; faults can be looked for where their "
-            "features.json holds clip_frames and fps"
-        )
-    start_T = first_seconds + stride * np.arange(clips)
-    end_T = start_T + recipe.clip_frames / recipe.fps
     faults = [fault for element in elements for fault in element.faults]
-    times_F = [(fault.start_seconds, fault.end_seconds) for fault in faults]
-    times_E = [
-        (element.start_seconds, element.end_seconds)
-        for element in elements
-        if element.start_seconds is not None and element.end_seconds is not None
-    ]
-    overlap_FT = _overlap(times_F, start_T, end_T)
-    length_T = end_T - start_T
-    lasts_F1 = np.array([end - start for start, end in times_F]).reshape(-1, 1)
-    # Faults of one element may overlap; two of them in half a clip each still are half a clip.
-    most_T = overlap_FT.max(0, initial=0) >= LEAST_SHARE * length_T
-    in_one_T = (overlap_FT >= LEAST_SHARE * lasts_F1).any(0)
-    spread_F1 = overlap_FT.sum(1, keepdims=True)
-    seen_F = spread_F1[:, 0] > 0
+    timed = [(one.start_seconds, one.end_seconds) for one in elements]
+    own_ET = _own([(a, b) for a, b in timed if a is not None and b is not None], clips, times)
+    own_FT = _own([(one.start_seconds, one.end_seconds) for one in faults], clips, times)
     return ClipMarks(
-        most_T | in_one_T,
-        _overlap(times_E, start_T, end_T).sum(0) >= LEAST_SHARE * length_T,
-        (overlap_FT[seen_F] / spread_F1[seen_F]),
-        np.array([fault.deduction for fault in faults])[seen_F],
+        np.asarray(own_FT.any(0)),
+        np.asarray(own_ET.any(0)),
+        own_FT / own_FT.sum(1, keepdims=True),
+        np.array([fault.deduction for fault in faults]),
     )
 
 
-def _overlap(
-    times_F: Sequence[tuple[float, float]], start_T: np.ndarray, end_T: np.ndarray
-) -> np.ndarray:
-    """Seconds (F, T) that stretches of time share with clips."""
-    times_F2 = np.array(times_F, dtype=np.float64).reshape(-1, 2)
-    first_FT = np.maximum(times_F2[:, :1], start_T)
-    last_FT = np.minimum(times_F2[:, 1:], end_T)
-    overlap_FT: np.ndarray = np.clip(last_FT - first_FT, 0, None)
-    return overlap_FT
+def _own(stretches_F: Sequence[tuple[float, float]], clips: int, times: ClipTimes) -> np.ndarray:
+    """True (F, T) where a clip belongs to a stretch of time."""
+    own_FT = np.zeros((len(stretches_F), clips), dtype=bool)
+    for own_T, (start, end) in zip(own_FT, stretches_F, strict=True):
+        first, count = times.stretch(start, end, clips)
+        own_T[first : first + count] = True
+    return own_FT
 
 
 @dataclass(frozen=True)

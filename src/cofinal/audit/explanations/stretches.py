@@ -17,8 +17,9 @@ import numpy as np
 from cofinal.audit.explanations.models import fold_model, kept_at
 from cofinal.data.dataset import Dataset
 from cofinal.evaluation.cells import Job
-from cofinal.explain.elements import Stretch, stretch_points
+from cofinal.explain.elements import stretch_points
 from cofinal.files.atomic import read_json, write_json
+from cofinal.times import Stretch
 
 
 def left_out(

@@ -12,16 +12,17 @@ from pathlib import Path
 import numpy as np
 
 from cofinal.audit.explanations.detector import detector_scores, unlike_the_mean
-from cofinal.audit.explanations.elements import equal_parts, timed_stretches
 from cofinal.audit.explanations.faults import ClipMarks, FaultFinding, find_faults, mark_clips
 from cofinal.config import DataSource
 from cofinal.data.cards import load_card
 from cofinal.data.dataset import Dataset
 from cofinal.data.sheets import Element, read_sheets
 from cofinal.errors import CofinalError
+from cofinal.explain.aligner import equal_parts
 from cofinal.explain.aligner_fit import fit_aligner
-from cofinal.explain.elements import Stretch, stretches_of
+from cofinal.explain.elements import given_places
 from cofinal.records import ClipFeatures
+from cofinal.times import Stretch
 
 SHEETS = "sheets.json"
 TIMES, EQUAL, ALIGNED = "times", "equal parts", "aligned"
@@ -78,45 +79,53 @@ def read_truth(dataset: Dataset, path: Path | None, folds: Sequence[np.ndarray])
     notes = []
     if len(sheets) < len(dataset):
         notes.append(f"{len(dataset) - len(sheets)} performances have no sheet")
-    marks = _marks(dataset, sheets)
+    given = _given(dataset, sheets)
+    marks = _marks(dataset, {i: sheets[i] for i in given})
     if not marks:
         notes.append("no times of faults are known, so it is not judged whether they are found")
-    placements = _placements(dataset, sheets, folds)
-    return Truth(sheets, marks, placements, _yardsticks(dataset, marks, folds), notes)
-
-
-def _marks(dataset: Dataset, sheets: dict[int, tuple[Element, ...]]) -> dict[int, ClipMarks]:
-    """Faulty clips of performances whose elements all have times; none if nobody has a fault."""
-    timed = {
-        i: elements
-        for i, elements in sheets.items()
-        if all(element.start_seconds is not None for element in elements)
+    placements = {
+        TIMES: given,
+        EQUAL: {i: equal_parts(len(dataset.clips[i]), len(e)) for i, e in sheets.items()},
+        ALIGNED: _aligned(dataset, sheets, folds),
     }
+    known = {name: places for name, places in placements.items() if places}
+    return Truth(sheets, marks, known, _yardsticks(dataset, marks, folds), notes)
+
+
+def _marks(dataset: Dataset, timed: dict[int, tuple[Element, ...]]) -> dict[int, ClipMarks]:
+    """Faulty clips of performances whose elements have times; none if nobody has a fault."""
     if not any(element.faults for elements in timed.values() for element in elements):
         return {}
-    return {
-        i: mark_clips(elements, len(dataset.clips[i]), dataset.recipe)
-        for i, elements in timed.items()
+    marks = {}
+    for i, elements in timed.items():
+        times = dataset.times(i)
+        assert times is not None, "elements with times were placed by them"
+        marks[i] = mark_clips(elements, len(dataset.clips[i]), times)
+    return marks
+
+
+def _given(dataset: Dataset, sheets: dict[int, tuple[Element, ...]]) -> dict[int, list[Stretch]]:
+    """Where elements are by their sheets' times, as `cofinal explain --sheet` places them."""
+    places = {
+        i: given_places(elements, len(dataset.clips[i]), dataset.times(i), dataset.ids[i])
+        for i, elements in sheets.items()
     }
+    return {i: [place.stretch for place in found] for i, found in places.items() if found}
 
 
-def _placements(
+def _aligned(
     dataset: Dataset, sheets: dict[int, tuple[Element, ...]], folds: Sequence[np.ndarray]
-) -> dict[str, dict[int, list[Stretch]]]:
-    """Each way to place the elements that the data allow."""
-    lengths = {i: len(dataset.clips[i]) for i in sheets}
-    known = {i: timed_stretches(sheets[i], lengths[i], dataset.recipe) for i in sheets}
-    found = {TIMES: {i: stretches for i, stretches in known.items() if stretches}}
-    found[EQUAL] = {i: equal_parts(len(sheets[i]), lengths[i]) for i in sheets}
-    found[ALIGNED] = {}
+) -> dict[int, list[Stretch]]:
+    """Where aligners place elements that learned from the other folds' order alone."""
+    found = {}
     for held_out in folds:
         inside = set(map(int, held_out))
         rest = [i for i in sheets if i not in inside]
         aligner = fit_aligner([dataset.clips[i] for i in rest], [sheets[i] for i in rest])
         for i in inside & set(sheets):
             placed = aligner.place(ClipFeatures(dataset.clips[i]), sheets[i])
-            found[ALIGNED][i] = stretches_of(placed)
-    return {name: places for name, places in found.items() if places}
+            found[i] = [place.stretch for place in placed]
+    return found
 
 
 def _yardsticks(
