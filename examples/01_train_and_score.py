@@ -1,28 +1,22 @@
 """Train on generated performances, then score one that training has not seen."""
 
-import tempfile
-from pathlib import Path
-
-from cofinal import DataSource, Scorer, load_preset, override, train_model
-from cofinal.generated.synthetic import generate, write_dataset
+from cofinal import CoFInAlRegressor, generate
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        labels = write_dataset(Path(folder) / "data", generate(performances=60, channels=16))
-        features = labels.parent / "features"
-        # A preset is a starting point; any setting can be replaced.
-        preset = override(load_preset("generated"), {"training.epochs": 15})
-        outcome = train_model(DataSource(str(labels), features), preset, Path(folder) / "run")
+    data = generate(performances=60, channels=16)
+    model = CoFInAlRegressor(grades=4, epochs=15, members=2, random_state=0)
+    model.fit(data.clips[:59], data.scores[:59], targets=("difficulty", "execution"))
 
-        scorer = Scorer.load(outcome.model_folder)
-        prediction = scorer.score(features / "p059.npy")
-        for entry in prediction.targets:
-            assert entry.grade_probabilities is not None and entry.attention is not None
-            print(f"{entry.target}: {entry.score:.2f} points, grade {entry.grade}")
-            chances = ", ".join(f"{chance:.2f}" for chance in entry.grade_probabilities)
-            print(f"  grade probabilities, lowest first: {chances}")
-            print(f"  the top grade's prototype looked most at clip {entry.attention[-1].argmax()}")
+    [told] = model.explain(data.clips[59:])
+    [chances] = model.predict_proba(data.clips[59:])
+    for target, chance in zip(told.targets, chances, strict=True):
+        print(f"{target.target}: {target.score:.2f} points, grade {target.grade}")
+        print(f"  grade probabilities, lowest first: {', '.join(f'{c:.2f}' for c in chance)}")
+        for one in target.moments:
+            print(f"  clip {one.first_clip} counts for {one.value:+.2f} points")
+
+    model.to_scorer().save("model")  # cofinal score, explain and report read it
 
 
 if __name__ == "__main__":

@@ -3,8 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from cofinal import DataSource, check_dataset
-from cofinal.generated.synthetic import generate, write_dataset
+from cofinal import DataSource, check_dataset, generate, write_dataset
 
 
 def main() -> None:

@@ -2,10 +2,7 @@
 
 import torch
 
-from cofinal import load_preset, override
-from cofinal.generated.synthetic import TARGETS, generate
-from cofinal.models import build_model
-from cofinal.models.interface import Task, pad_clips
+from cofinal import Task, build_model, generate, load_preset, override, pad_clips
 
 
 def main() -> None:
@@ -13,7 +10,7 @@ def main() -> None:
     generated = generate(performances=24, channels=16)
     clips = [torch.from_numpy(values) for values in generated.clips]
     preset = override(load_preset("generated"), {"model.principal_components": 16})
-    model = build_model(preset, Task(channels=16, targets=TARGETS))
+    model = build_model(preset, Task(channels=16, targets=("difficulty", "execution")))
     model.prepare(clips, generated.scores)  # everything that needs no gradients
 
     staged_BTC, mask_BT = pad_clips([model.fixed_stage(values) for values in clips])

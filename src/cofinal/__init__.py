@@ -41,8 +41,11 @@ if TYPE_CHECKING:
     from cofinal.extraction.extractor import extract
     from cofinal.extraction.many import extract_many
     from cofinal.extraction.recipe import ExtractionRecipe
+    from cofinal.generated.synthetic import generate, write_dataset
     from cofinal.modelfolder.checkpoints import import_checkpoint
     from cofinal.modelfolder.folder import load_model, save_model
+    from cofinal.models import build_model
+    from cofinal.models.interface import Task, pad_clips
     from cofinal.records import ClipFeatures, FeatureRecipe, Prediction, TargetPrediction
     from cofinal.scorer import Scorer
     from cofinal.training.loop import train
@@ -67,9 +70,11 @@ _PUBLIC = {
     "ProtocolSettings": "config",
     "Scorer": "scorer",
     "TargetPrediction": "records",
+    "Task": "models.interface",
     "TrainingSettings": "config",
     "TuningResult": "benchmark.tuning",
     "UnknownNameError": "errors",
+    "build_model": "models",
     "calibrate": "evaluation.intervals",
     "check_dataset": "data.checks",
     "coverage": "evaluation.coverage",
@@ -78,6 +83,7 @@ _PUBLIC = {
     "extract": "extraction.extractor",
     "extract_many": "extraction.many",
     "fisher_mean": "evaluation.metrics",
+    "generate": "generated.synthetic",
     "import_checkpoint": "modelfolder.checkpoints",
     "list_methods": "estimator",
     "load_backbone": "extraction.backbones.loading",
@@ -86,6 +92,7 @@ _PUBLIC = {
     "load_preset": "config",
     "mae": "evaluation.metrics",
     "override": "config",
+    "pad_clips": "models.interface",
     "r_l2": "evaluation.metrics",
     "read_features": "data.features",
     "save_model": "modelfolder.folder",
@@ -94,6 +101,7 @@ _PUBLIC = {
     "train_model": "workflows",
     "tune": "benchmark.tuning",
     "within_group_srcc": "evaluation.metrics",
+    "write_dataset": "generated.synthetic",
 }
 
 __all__ = [
@@ -114,10 +122,12 @@ __all__ = [
     "ProtocolSettings",
     "Scorer",
     "TargetPrediction",
+    "Task",
     "TrainingSettings",
     "TuningResult",
     "UnknownNameError",
     "__version__",
+    "build_model",
     "calibrate",
     "check_dataset",
     "coverage",
@@ -126,6 +136,7 @@ __all__ = [
     "extract",
     "extract_many",
     "fisher_mean",
+    "generate",
     "import_checkpoint",
     "list_methods",
     "load_backbone",
@@ -134,6 +145,7 @@ __all__ = [
     "load_preset",
     "mae",
     "override",
+    "pad_clips",
     "r_l2",
     "read_features",
     "save_model",
@@ -142,6 +154,7 @@ __all__ = [
     "train_model",
     "tune",
     "within_group_srcc",
+    "write_dataset",
 ]
 
 

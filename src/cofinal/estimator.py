@@ -6,7 +6,7 @@ Letters: N performances, T clips, C backbone channels, G grades, K targets.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import cache, cached_property
 from importlib import import_module
@@ -143,13 +143,16 @@ class MethodRegressor(RegressorMixin, BaseEstimator):
         values = {"method": self.method, "model": model, "training": training | {"seed": seed}}
         return preset_from(values, type(self).__name__)
 
-    def fit(self, clips: Any, scores: Any, groups: Any = None) -> MethodRegressor:
+    def fit(
+        self, clips: Any, scores: Any, groups: Any = None, targets: Sequence[str] | None = None
+    ) -> MethodRegressor:
         """Trains the method.
 
         Args:
             clips: N arrays (T, C), or N `ClipFeatures`, whose recipe the model then keeps.
             scores: (N,) or (N, K) points; a pandas table brings the names of its targets.
             groups: N groups, for example events, that calibration keeps together.
+            targets: K names, for example ("TES", "PCS").
 
         Raises:
             CofinalError: performances, scores or parameters that do not fit.
@@ -162,7 +165,7 @@ class MethodRegressor(RegressorMixin, BaseEstimator):
                 "groups are given, but nothing is calibrated; set calibration='folds', or leave "
                 "out groups"
             )
-        dataset = Dataset.from_arrays(clips, scores, groups=groups)
+        dataset = Dataset.from_arrays(clips, scores, groups=groups, targets=targets)
         settings = CalibrationSettings(
             self.calibration, self.calibration_share, None if groups is None else "group"
         )
