@@ -17,7 +17,7 @@ LAYERS = [
     {"version", "errors", "extras", "times"},
     {"settings"},
     {"methods"},
-    {"records", "grades", "progress", "engines", "files"},
+    {"records", "grades", "progress", "engines", "devices", "files"},
     {"config"},
     {"layers"},
     {"models"},

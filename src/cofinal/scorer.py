@@ -5,16 +5,20 @@ Letters: T clips, C backbone channels, G grades, K targets.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from cofinal.data.features import read_features
+from cofinal.devices import choose_device
 from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import CONFIDENCE, check_possible
 from cofinal.modelfolder.folder import load_model, save_model
@@ -32,6 +36,9 @@ if TYPE_CHECKING:
 class Scorer:
     """A trained model, ready to score.
 
+    Threads may share one. Worker processes may inherit one (forked) or be sent one (spawned); a
+    forked worker scores on one thread, since torch's do not survive a fork.
+
     Example:
         scorer = Scorer.load("runs/fisv/model")
         prediction = scorer.score("features/1.npy")
@@ -44,6 +51,7 @@ class Scorer:
         info: ModelInfo,
         confidence: float | None = None,
         per_grade: bool = False,
+        device: str | torch.device = "cpu",
     ) -> None:
         """Takes a trained model.
 
@@ -54,15 +62,19 @@ class Scorer:
                 calibrated. Of many performances exchangeable with the calibration ones, this share
                 has its score inside; no promise for other events, cameras or a single performance.
             per_grade: intervals from calibration performances of the same predicted grade.
+            device: where it computes: "cpu", "cuda", or "auto" for a GPU where there is one. The
+                model is moved there.
 
         Raises:
-            CofinalError: intervals asked for that the model cannot give.
+            CofinalError: intervals asked for that the model cannot give, or no such device.
         """
-        self.model = model.eval()
+        self.device = choose_device(device)
+        self.model = model.eval().to(self.device)
         self.info = info
         self.confidence = confidence
         self.per_grade = per_grade
         self.folder: Path | None = None
+        self._process = os.getpid()
         if info.calibration:
             self.confidence = CONFIDENCE if confidence is None else confidence
             check_possible(len(info.calibration), self.confidence)
@@ -79,10 +91,14 @@ class Scorer:
 
     @classmethod
     def load(
-        cls, folder: str | Path, confidence: float | None = None, per_grade: bool = False
+        cls,
+        folder: str | Path,
+        confidence: float | None = None,
+        per_grade: bool = False,
+        device: str | torch.device = "cpu",
     ) -> Scorer:
         """Loads a model folder; see `load_model` and the class for arguments and errors."""
-        scorer = cls(*load_model(folder), confidence, per_grade)
+        scorer = cls(*load_model(folder), confidence, per_grade, device)
         scorer.folder = Path(folder)
         return scorer
 
@@ -115,6 +131,8 @@ class Scorer:
     ) -> Explanation:
         """Tells what the scores of one performance rest on; see `cofinal.explain` for arguments.
 
+        Explanations are computed on the CPU.
+
         Raises:
             CofinalError: as `score`, or evidence that the method or performance cannot give.
         """
@@ -122,7 +140,8 @@ class Scorer:
 
         known = self.checked(features)
         prediction = self.score(known)
-        return explain(self.model, known, prediction, self.neighbours, method, width, moments)
+        model = self.model if self.device.type == "cpu" else deepcopy(self.model).cpu()
+        return explain(model, known, prediction, self.neighbours, method, width, moments)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -157,7 +176,7 @@ class Scorer:
         Args:
             path: the video file.
             weights: checkpoint of the backbone; by default the published one, from the cache.
-            device: "auto", "cpu", "cuda", ...
+            device: where the backbone computes: "auto", "cpu", "cuda", ...
             precision: "float32" or "bfloat16".
             download: the user's yes to fetching missing weights.
             use_cache: keep the features in the user's cache folder, and read them from there.
@@ -190,8 +209,9 @@ class Scorer:
                 "score_many was given one performance; expected a list, or use score"
             )
         performances = [self.checked(features) for features in many]
+        self._mind_forks()
         predictions: dict[int, Prediction] = {}
-        for index, output in assess_all(self.model, [p.values for p in performances]):
+        for index, output in assess_all(self.model, [p.values for p in performances], self.device):
             scores_BK = self.model.score(output)
             for row, i in enumerate(index):
                 if not scores_BK[row].isfinite().all():
@@ -206,6 +226,22 @@ class Scorer:
                     prediction = self._with_intervals(prediction, intervals_BK2[row])
                 predictions[i] = prediction
         return [predictions[i] for i in range(len(performances))]
+
+    def _mind_forks(self) -> None:
+        """In a forked process: one thread, for the parent's are gone and would be waited for."""
+        if os.getpid() == self._process:
+            return
+        if self.device.type == "cuda":
+            raise CofinalError(
+                f"this scorer is on {self.device}, which a forked process cannot use; load it in "
+                "the worker, or start workers with the method 'spawn'"
+            )
+        torch.set_num_threads(1)
+        self._process = os.getpid()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Unpickled in a process of its own, which was not forked from the one that pickled it."""
+        self.__dict__.update(state, _process=os.getpid())
 
     def checked(self, features: ClipFeatures | np.ndarray | str | Path) -> ClipFeatures:
         """Reads features if need be and refuses those the model was not trained for.

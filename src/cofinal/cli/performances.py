@@ -26,7 +26,8 @@ class PerformancesCommand:
     weights: str | None = field(default=None, kw_only=True)
     """For videos: checkpoint of the backbone, if it is not in the cache folder."""
     device: str = field(default="auto", kw_only=True)
-    """For videos: "cpu", "cuda", or "auto" for a GPU where there is one."""
+    """"cpu", "cuda", or "auto" for a GPU where there is one: for the backbone of videos, and for
+    the model where it scores. Explanations are computed on the CPU."""
     precision: Literal["float32", "bfloat16"] = field(default="float32", kw_only=True)
     """For videos: arithmetic of the backbone; bfloat16 is faster."""
     download: bool = field(default=False, kw_only=True)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cofinal.errors import CofinalError
+from cofinal.layers.summary import float_range
 
 
 class Attention(nn.Module):
@@ -112,7 +113,7 @@ def relative_time_code(mask_BT: Tensor, width: int, periods: float = 8.0) -> Ten
         (B, T, D); rows of padded clips are meaningless but finite.
     """
     clips_B1 = mask_BT.sum(1, keepdim=True)
-    place_BT = (torch.arange(mask_BT.shape[1], device=mask_BT.device) + 0.5) / clips_B1
-    speed = torch.arange(1, width // 2 + 1, device=mask_BT.device) * (math.pi / periods)
+    place_BT = (float_range(mask_BT.shape[1], mask_BT) + 0.5) / clips_B1
+    speed = (float_range(width // 2, mask_BT) + 1) * (math.pi / periods)
     angle_BTF = place_BT.unsqueeze(-1) * speed
     return torch.cat([angle_BTF.sin(), angle_BTF.cos()], dim=-1)

@@ -9,6 +9,11 @@ import torch
 from torch import Tensor
 
 
+def float_range(count: int, like: Tensor) -> Tensor:
+    """0, 1, ... (count,) in float32, whatever the process computes in by default."""
+    return torch.arange(count, device=like.device, dtype=torch.float32)
+
+
 def time_average(clips_BTC: Tensor, mask_BT: Tensor) -> Tensor:
     """Mean over the valid clips: (B, C)."""
     weights_BT = mask_BT.to(clips_BTC.dtype)
@@ -26,8 +31,8 @@ def soft_segments(clips_BTC: Tensor, mask_BT: Tensor, segments: int) -> Tensor:
         (B, P, C).
     """
     clips_B1 = mask_BT.sum(1, keepdim=True)
-    place_BT = (torch.arange(mask_BT.shape[1], device=mask_BT.device) + 0.5) / clips_B1
-    centres_P = (torch.arange(segments, device=mask_BT.device) + 0.5) / segments
+    place_BT = (float_range(mask_BT.shape[1], mask_BT) + 0.5) / clips_B1
+    centres_P = (float_range(segments, mask_BT) + 0.5) / segments
     distance_BPT = (place_BT[:, None, :] - centres_P[None, :, None]) * segments
     logits_BPT = (-0.5 * distance_BPT.square()).masked_fill(~mask_BT[:, None, :], -torch.inf)
     return torch.einsum("bpt,btc->bpc", logits_BPT.softmax(-1).to(clips_BTC.dtype), clips_BTC)
@@ -50,9 +55,9 @@ def equal_segments(clips_BTC: Tensor, mask_BT: Tensor, segments: int) -> Tensor:
     Returns:
         (B, P, C).
     """
-    length_B11 = mask_BT.sum(1)[:, None, None] / segments
-    start_T = torch.arange(mask_BT.shape[1], device=mask_BT.device)
-    from_BP1 = torch.arange(segments, device=mask_BT.device)[None, :, None] * length_B11
+    length_B11 = mask_BT.sum(1)[:, None, None].float() / segments
+    start_T = float_range(mask_BT.shape[1], mask_BT)
+    from_BP1 = float_range(segments, mask_BT)[None, :, None] * length_B11
     overlap_BPT = (start_T + 1).minimum(from_BP1 + length_B11) - start_T.maximum(from_BP1)
     weight_BPT = (overlap_BPT.clamp(min=0) / length_B11).to(clips_BTC.dtype)
     return torch.einsum("bpt,btc->bpc", weight_BPT, clips_BTC)

@@ -29,7 +29,9 @@ class Ensemble(nn.Module):
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch: means over members; places weighted by how probable their grade is."""
-        outputs: list[ModelOutput] = [member(clips_BTC, mask_BT) for member in self.members]
+        # A caller's own mixed precision must not change a score.
+        with torch.autocast(clips_BTC.device.type, enabled=False):
+            outputs: list[ModelOutput] = [member(clips_BTC, mask_BT) for member in self.members]
         if len(outputs) == 1:
             return outputs[0]
         unit_MBK = torch.stack([output.unit_score_BK for output in outputs])

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from cofinal.config import Preset, TrainingSettings
 from cofinal.data.dataset import Dataset
+from cofinal.devices import choose_device
 from cofinal.errors import CofinalError
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
@@ -139,7 +140,7 @@ def fit(
     after_epoch: AfterEpoch | None,
 ) -> None:
     """Trains the parameters of all members at once and leaves the averaged weights in them."""
-    device = choose_device(settings.device)
+    device = choose_device(settings.device, mps=True)
     packed = PackedClips.of(staged, device)
     scores_NK = torch.from_numpy(what_is_learned(dataset, members[0])).float().to(device)
     stack = MemberStack([member.to(device) for member in members], settings.averaging)
@@ -232,19 +233,3 @@ def epoch_batches(
             draw_batch(packed, scores_NK, rows_B, settings, generator)
             for rows_B, generator in zip(rows, generators, strict=True)
         ]
-
-
-def choose_device(name: str) -> torch.device:
-    """The device to train on; "auto" takes CUDA, then MPS, then the CPU."""
-    present = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        return torch.device(next(kind for kind, there in present.items() if there))
-    kind = name.split(":", maxsplit=1)[0]
-    if not present.get(kind):
-        there = ", ".join(kind for kind, is_there in present.items() if is_there)
-        raise CofinalError(f"device {name!r} is not available; this machine has {there}")
-    return torch.device(name)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from cofinal.devices import choose_device
 from cofinal.errors import CofinalError
 from cofinal.extraction.backbones import (
     BackboneCard,
@@ -196,7 +197,7 @@ def load_single(
     card = backbone_card(name)
     if precision not in PRECISIONS:
         raise CofinalError(f"precision {precision!r} is unknown; use {' or '.join(PRECISIONS)}")
-    place = _device(device)
+    place = choose_device(device)
     path = weights_path(card, weights, download)
     if name == "motion":
         return Backbone(card, None, None, torch.device("cpu"), "float32")
@@ -245,19 +246,6 @@ def weights_sha256(
         else:
             hashes.append(load_single(part, own, device="cpu").weights_sha256)
     return joined_sha256(hashes)
-
-
-def _device(device: str) -> torch.device:
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        place = torch.device(device)
-        torch.empty(1, device=place)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise CofinalError(
-            f"device {device!r} is not available here; use 'cpu', or 'auto' to take a GPU if any"
-        ) from error
-    return place
 
 
 def _randomise(module: nn.Module) -> None:
