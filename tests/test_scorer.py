@@ -18,8 +18,8 @@ import torch
 from cofinal.errors import CofinalError
 from cofinal.layers.attention import relative_time_code
 from cofinal.layers.summary import equal_segments, soft_segments
+from cofinal.methods import method_names
 from cofinal.modelfolder.info import ModelInfo
-from cofinal.models import METHODS
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import Task
 from cofinal.records import Prediction
@@ -50,7 +50,7 @@ def doubles() -> Iterator[None]:
         torch.set_default_dtype(torch.float32)
 
 
-@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("method", method_names())
 def test_the_callers_precision_changes_no_score(method: str) -> None:
     scorer = scorer_of(method)
     expected = scorer.score_many(CLIPS)
@@ -175,7 +175,7 @@ def test_auto_takes_what_there_is() -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")
-@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("method", method_names())
 def test_a_gpu_gives_the_same_scores(method: str) -> None:
     expected = [e.score for p in scorer_of(method).score_many(CLIPS) for e in p.targets]
     scorer = scorer_of(method)

@@ -9,6 +9,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from cofinal.errors import CofinalError
+from cofinal.settings import quoted
 
 Made = TypeVar("Made")
 KINDS: dict[Any, str] = {
@@ -17,8 +18,6 @@ KINDS: dict[Any, str] = {
     float: "a finite number",
     NoneType: "null",
 }
-# Messages quote so many characters of a value; a stranger's file may hold any number of them.
-QUOTED = 80
 
 
 def record_from(cls: type[Made], value: Any, where: str) -> Made:
@@ -33,24 +32,19 @@ def record_from(cls: type[Made], value: Any, where: str) -> Made:
         CofinalError: no object, a member missing or of another kind, or one that `cls` refuses.
     """
     if not isinstance(value, dict):
-        raise CofinalError(f"{where} is {_quoted(value)}; expected an object")
+        raise CofinalError(f"{where} is {quoted(value)}; expected an object")
     hints, found = get_type_hints(cls), {}
     for entry in fields(cls):  # type: ignore[arg-type]
         name, hint = entry.name, hints[entry.name]
         if name in value:
             if not _fits(value[name], hint):
                 raise CofinalError(
-                    f"{where}: {name} is {_quoted(value[name])}; expected {_told(hint)}"
+                    f"{where}: {name} is {quoted(value[name])}; expected {_told(hint)}"
                 )
             found[name] = tuple(value[name]) if isinstance(value[name], list) else value[name]
         elif entry.default is MISSING and entry.default_factory is MISSING:
             raise CofinalError(f"{where} lacks {name!r}")
     return cls(**found)
-
-
-def _quoted(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= QUOTED else f"{text[:QUOTED]}..."
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from cofinal.evaluation.intervals import Calibration
 from cofinal.files.fields import record_from
 from cofinal.models.interface import Task
 from cofinal.records import FeatureRecipe, Record
+from cofinal.settings import quoted
 from cofinal.version import __version__
 
 FORMAT = 2
@@ -83,10 +84,10 @@ class ModelInfo(Record):
 
     def _measured(self, name: str, cls: type) -> tuple[Any, ...]:
         if not isinstance(self.measured, dict):
-            raise CofinalError(f"measured is {self.measured!r}; expected an object")
+            raise CofinalError(f"measured is {quoted(self.measured)}; expected an object")
         rows = self.measured.get(name, [])
         if not isinstance(rows, list | tuple):
-            raise CofinalError(f"measured: {name} is {rows!r}; expected a list")
+            raise CofinalError(f"measured: {name} is {quoted(rows)}; expected a list")
         return tuple(record_from(cls, row, f"measured: {name}") for row in rows)
 
     def to_json(self, members: int) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from cofinal.errors import CofinalError
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import AssessmentModel, Task
+from cofinal.settings import quoted
 
 WEIGHTS = "model.safetensors"
 # How safetensors names the kinds of numbers that a model may have.
@@ -79,7 +80,7 @@ def check_header(found: dict[str, Tensor], preset: Preset, task: Task, members: 
     if len(found) != members * len(first):
         raise CofinalError(
             f"{WEIGHTS} has {len(found)} tensors, of which {len(first)} are the first member's, "
-            f"which is not what {_short(members)} members have"
+            f"which is not what {quoted(members)} members have"
         )
     for name, tensor in first.items():
         for member in range(1, members):
@@ -130,9 +131,4 @@ def _is_first(name: str) -> bool:
 def _line(error: Exception) -> str:
     """The telling line of an error; torch puts a heading above it."""
     lines = [line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()]
-    return _short(lines[min(1, len(lines) - 1)]) if lines else type(error).__name__
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 200 else f"{text[:200]}..."
+    return lines[min(1, len(lines) - 1)][:200] if lines else type(error).__name__
