@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "data audit": ("audit", "Audit", "rank labels by how much they look like mistakes"),
     "data generate": ("data", "Generate", "write generated performances with known scores"),
     "data routines": ("data", "Routines", "write generated films of judged routines"),
+    "agreement": ("agreement", "Agreement", "tell whether judges agree, and a model with them"),
     "import": ("importing", "Import", "turn a checkpoint of the authors' programs into a model"),
 }
 

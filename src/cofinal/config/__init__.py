@@ -5,6 +5,7 @@ No torch here: `cofinal --help` must not wait for it.
 
 from __future__ import annotations
 
+from cofinal.config.agreement import AgreementSettings
 from cofinal.config.benchmark import BenchmarkSettings, ExplanationSettings
 from cofinal.config.presets import (
     Preset,
@@ -26,6 +27,7 @@ from cofinal.config.training import (
 from cofinal.settings import Choices, Range, Space
 
 __all__ = [
+    "AgreementSettings",
     "BenchmarkSettings",
     "CalibrationSettings",
     "Choices",

@@ -1,0 +1,167 @@
+"""Everything about the agreement of judges on each target.
+
+Letters: N performances, J judges, G grades.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cofinal.agreement.alpha import krippendorff
+from cofinal.agreement.bland_altman import Difference, differences
+from cofinal.agreement.human import HumanRow, human_row
+from cofinal.agreement.kappa import grades_of_marks, mean_kappa
+from cofinal.agreement.model import ModelAsJudge, model_as_judge
+from cofinal.agreement.reliability import (
+    Interval,
+    Reliability,
+    complete_reliability,
+    judges_needed,
+)
+from cofinal.agreement.repeats import Repeat, repeats
+from cofinal.config import AgreementSettings
+from cofinal.data.judges import JudgeMarks, seated
+from cofinal.errors import CofinalError
+from cofinal.files.tables import csv_records
+from cofinal.grades import grade_edges
+
+
+@dataclass(frozen=True)
+class TargetAgreement:
+    """What was found for one target; None where a number is undefined."""
+
+    target: str
+    performances: int
+    """Performances with at least two marks."""
+    judges: tuple[str, ...]
+    seats: int
+    """Judges of the fullest panel; fewer than judges where panels change."""
+    reliability: Reliability | None
+    """By seat; None where no two performances have the marks of every seat."""
+    needed: dict[str, int | None]
+    """Reliability wanted -> judges that reach it together."""
+    alpha: float | None
+    """Krippendorff's alpha of squared differences."""
+    alpha_interval: Interval | None
+    ordinal_alpha: float | None
+    """Krippendorff's alpha of ranks."""
+    ordinal_alpha_interval: Interval | None
+    edges: tuple[float, ...] | None
+    """Edges of the grades in points."""
+    kappa: float | None
+    """Mean quadratic weighted kappa of two judges' grades."""
+    human: HumanRow
+    """One judge against the mean of the others."""
+    differences: tuple[Difference, ...]
+    """Each judge's bias and spread."""
+    repeats: tuple[Repeat, ...]
+    """Judges who marked performances more than once."""
+    model: ModelAsJudge | None
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values, for JSON."""
+        return asdict(self)
+
+
+def group_names(path: Path, column: str, ids: tuple[str, ...]) -> np.ndarray:
+    """The group of each performance (N,), from a CSV with the columns id and `column`.
+
+    Raises:
+        CofinalError: unreadable file, no such columns, or an id without a group.
+    """
+    named = {cells["id"]: cells[column] for _, cells in csv_records(path, ("id", column))}
+    absent = next((identifier for identifier in ids if not named.get(identifier)), None)
+    if absent is not None:
+        raise CofinalError(f"{path}: id {absent!r} has marks but no {column}; add it")
+    return np.array([named[identifier] for identifier in ids])
+
+
+def study_agreement(
+    judged: JudgeMarks,
+    settings: AgreementSettings,
+    groups_N: np.ndarray | None = None,
+    predictions: Mapping[str, Mapping[str, float]] | None = None,
+) -> list[TargetAgreement]:
+    """Measures the judges of every target.
+
+    Args:
+        judged: each judge's marks.
+        settings: targets, grades, reliability wanted.
+        groups_N: the group of each performance of `judged`, such as its event.
+        predictions: target -> id -> points of a model, for the targets it predicts.
+
+    Raises:
+        CofinalError: an unknown target; one judge only; marks that never differ; more grades than
+            marks can fill.
+    """
+    unknown = next((name for name in settings.targets if name not in judged.marks), None)
+    if unknown is not None:
+        raise CofinalError(
+            f"target {unknown!r} has no marks; choose from {', '.join(judged.marks)}"
+        )
+    found = []
+    for target in settings.targets or judged.marks:
+        points = (predictions or {}).get(target)
+        predicted_N = None
+        if points is not None:
+            predicted_N = np.array([points.get(identifier, np.nan) for identifier in judged.ids])
+        found.append(_study(judged, target, settings, groups_N, predicted_N))
+    return found
+
+
+def _study(
+    judged: JudgeMarks,
+    target: str,
+    settings: AgreementSettings,
+    groups_N: np.ndarray | None,
+    predicted_N: np.ndarray | None,
+) -> TargetAgreement:
+    marks_NJ = judged.marks[target]
+    human = human_row(target, marks_NJ, None if groups_N is None else list(groups_N))
+    known = marks_NJ[np.isfinite(marks_NJ)]
+    if np.ptp(known) == 0:
+        raise CofinalError(
+            f"all marks of {target} are {known[0]:g}; marks that never differ say nothing about "
+            "agreement, so leave it out with --targets"
+        )
+    judges = judged.judges[target]
+    panel_NJ = seated(marks_NJ)
+    marked_N = np.isfinite(marks_NJ).sum(1) > 1
+    edges = _edges(np.nanmean(marks_NJ[marked_N], 1), settings)
+    reliable = complete_reliability(panel_NJ, groups_N)
+    alpha, alpha_interval = krippendorff(marks_NJ)
+    ordinal, ordinal_interval = krippendorff(marks_NJ, "ordinal")
+    again = judged.again.get(target)
+    model = None
+    if predicted_N is not None:
+        model = model_as_judge(predicted_N, panel_NJ, edges, groups_N)
+    return TargetAgreement(
+        target,
+        int(marked_N.sum()),
+        judges,
+        panel_NJ.shape[1],
+        reliable,
+        {f"{w:g}": judges_needed(reliable.icc_one, w) for w in settings.wanted} if reliable else {},
+        alpha,
+        alpha_interval,
+        ordinal,
+        ordinal_interval,
+        None if edges is None else tuple(map(float, edges)),
+        None if edges is None else mean_kappa(grades_of_marks(marks_NJ, edges)),
+        human,
+        differences(judges, marks_NJ),
+        () if again is None else repeats(judges, np.concatenate([marks_NJ[None], again])),
+        model,
+    )
+
+
+def _edges(mean_N: np.ndarray, settings: AgreementSettings) -> np.ndarray | None:
+    """Edges of grades from the panel's means; None if these are all one number."""
+    if np.ptp(mean_N) == 0:
+        return None
+    return grade_edges(mean_N, settings.grades, settings.grade_spacing)

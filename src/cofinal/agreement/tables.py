@@ -1,0 +1,210 @@
+"""What was found about the judges as tables, each number with a sentence on what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cofinal.agreement.model import ModelAsJudge
+from cofinal.agreement.study import TargetAgreement
+from cofinal.config import AgreementSettings
+from cofinal.files.atomic import write_json, write_text
+from cofinal.version import __version__
+
+
+@dataclass(frozen=True)
+class AgreementReport:
+    """The agreement of judges on every target, with everything to repeat it."""
+
+    command: str
+    group: str | None
+    """Column of the groups inside which reliability was measured; None for none."""
+    settings: AgreementSettings
+    targets: Sequence[TargetAgreement]
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        return {
+            "command": self.command,
+            "version": __version__,
+            "group": self.group,
+            "settings": asdict(self.settings),
+            "targets": [found.to_json() for found in self.targets],
+        }
+
+    def markdown(self) -> str:
+        """All tables as Markdown."""
+        parts = ["# Do the judges agree?", f"`{self.command}`"]
+        for found in self.targets:
+            parts += target_parts(found, self.group)
+        return "\n\n".join(parts)
+
+    def save(self, stem: str | Path) -> None:
+        """Writes STEM.json and STEM.md."""
+        write_json(f"{stem}.json", self.to_json())
+        write_text(f"{stem}.md", self.markdown() + "\n")
+
+
+def target_parts(found: TargetAgreement, group: str | None) -> Iterator[str]:
+    """Heading, notes and tables of one target."""
+    yield f"## {found.target}: {found.performances} performances, {len(found.judges)} judges"
+    yield from notes(found, group)
+    yield table(["", "value", "95 % interval", "what it means"], panel_rows(found))
+    yield "Each judge against the mean of the others, in points:"
+    yield table(
+        ["judge", "performances", "bias", "95 % interval", "spread", "limits of agreement"],
+        [
+            [d.judge, str(d.performances), f"{d.bias:+.2f}", span(d.bias_interval, 2, "+"),
+             number(d.spread, 2), span(d.limits, 2, "+")]
+            for d in found.differences
+        ],
+    )  # fmt: skip
+    yield (
+        "A judge with a bias above 0 is generous; of its differences from the others 95 % lie "
+        "between the limits."
+    )
+    if found.repeats:
+        yield "The same judge again, first mark against last:"
+        yield table(
+            ["judge", "performances", "ICC(2,1)", "95 % interval", "standard error",
+             "smallest change", "drift"],
+            [
+                [r.judge, str(r.performances), number(r.icc), span(r.icc_interval),
+                 number(r.standard_error, 2), number(r.smallest_change, 2), f"{r.drift:+.2f}"]
+                for r in found.repeats
+            ],
+        )  # fmt: skip
+        yield "What a judge does not repeat of its own mark, no agreement with others can exceed."
+    if found.model:
+        yield (
+            f"The model as one more judge, on {found.model.performances} performances it was not "
+            "trained on:"
+        )
+        yield table(["", "value", "95 % interval", "what it means"], model_rows(found.model))
+
+
+def notes(found: TargetAgreement, group: str | None) -> Iterator[str]:
+    """What was measured on other performances or columns than the heading says."""
+    if found.seats < len(found.judges):
+        yield (
+            f"Panels change: no performance has more than {found.seats} marks. Reliability is that "
+            "of seats, which a performance's judges take in the order of their names."
+        )
+    if found.reliability is None:
+        yield (
+            f"Reliability needs two performances with the marks of all {found.seats}; there are "
+            "none, so only the numbers are told that allow gaps."
+        )
+    elif found.reliability.performances < found.performances:
+        yield (
+            f"Reliability is measured on the {found.reliability.performances} performances that "
+            f"{'all' if found.seats == len(found.judges) else 'as many'} judges marked"
+            + (f" and whose {group} has another one." if group else ".")
+        )
+    if group and found.reliability:
+        yield (
+            f"Reliability is that inside one {group}, where levels are alike and one panel sits; "
+            "the other numbers are over all performances."
+        )
+
+
+def panel_rows(found: TargetAgreement) -> Iterator[list[str]]:
+    """Rows about the panel as a whole."""
+    reliable, human = found.reliability, found.human
+    if reliable:
+        yield [
+            "ICC(2,1)", number(reliable.icc_one), span(reliable.icc_one_interval),
+            f"{max(reliable.icc_one, 0):.0%} of the variance of one judge's mark is the "
+            "performance's; the rest is who judges, and chance",
+        ]  # fmt: skip
+        yield [
+            "ICC(2,k)", number(reliable.icc_panel), span(reliable.icc_panel_interval),
+            f"the same for the mean of {reliable.judges} judges",
+        ]  # fmt: skip
+        yield [
+            "standard error of a mark", number(reliable.standard_error, 2), "",
+            "points by which one judge's mark typically misses what all such judges would give",
+        ]  # fmt: skip
+        yield [
+            "smallest detectable change", number(reliable.smallest_change, 2), "",
+            "points; two marks of single judges that differ by less may mean equal performances",
+        ]  # fmt: skip
+    yield [
+        "Krippendorff's alpha, interval", number(found.alpha), span(found.alpha_interval),
+        "1 is perfect, 0 what chance gives; .8 is the usual demand, .667 the least",
+    ]  # fmt: skip
+    yield [
+        "Krippendorff's alpha, ordinal", number(found.ordinal_alpha),
+        span(found.ordinal_alpha_interval), "the same when only the order of marks counts",
+    ]  # fmt: skip
+    if found.edges:
+        edges = ", ".join(f"{edge:.2f}" for edge in found.edges[1:-1])
+        yield [
+            f"weighted kappa, {len(found.edges) - 1} grades", number(found.kappa), "",
+            f"agreement of two judges' grades beyond chance; grades change at {edges}",
+        ]  # fmt: skip
+    yield [
+        "SRCC of one judge", number(human.srcc), span(human.srcc_interval),
+        "rank correlation with the mean of the others",
+    ]  # fmt: skip
+    if human.within_srcc is not None:
+        yield [
+            "SRCC inside groups", number(human.within_srcc), "",
+            "the same among the performances of one group, averaged",
+        ]  # fmt: skip
+    if found.needed:
+        yield [
+            "judges needed", " ".join("-" if n is None else str(n) for n in found.needed.values()),
+            "", f"so many judges' mean has reliability {', '.join(found.needed)} (Spearman-Brown)",
+        ]  # fmt: skip
+
+
+def model_rows(model: ModelAsJudge) -> Iterator[list[str]]:
+    """Rows about the model as one more judge."""
+    gap = model.difference
+    yield [
+        "bias", f"{gap.bias:+.2f}", span(gap.bias_interval, 2, "+"),
+        "points above the mean of the judges",
+    ]  # fmt: skip
+    yield [
+        "spread", number(gap.spread, 2), span(gap.limits, 2, "+"),
+        "standard deviation of its differences, and the limits of agreement in points",
+    ]  # fmt: skip
+    yield ["SRCC", number(model.srcc), "", "rank correlation with the mean of the judges"]
+    yield ["weighted kappa", number(model.kappa), "", "mean over the judges, of grades"]
+    if model.panel and model.panel_with_model:
+        with_model = model.panel_with_model
+        yield [
+            "ICC(2,1) with the model", number(with_model.icc_one),
+            span(with_model.icc_one_interval),
+            f"of the judges alone {model.panel.icc_one:.3f} on the same performances",
+        ]  # fmt: skip
+    yield [
+        "ratio of disagreement", number(model.ratio), span(model.ratio_interval),
+        "two judges' mean squared difference over the model's from a judge; 1 if it passes for one",
+    ]  # fmt: skip
+    worth = model.worth_judges
+    yield [
+        "worth in judges", "as many" if worth is None else number(worth, 2), "",
+        "so many judges' mean would err as much"
+        if worth is not None
+        else "it errs no more than the mean of the whole panel",
+    ]  # fmt: skip
+
+
+def table(head: Sequence[str], rows: Iterator[list[str]] | list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number for people, a dash where undefined."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def span(interval: tuple[float, float] | None, digits: int = 3, sign: str = "") -> str:
+    """An interval for people, a dash where undefined."""
+    return "-" if interval is None else " to ".join(f"{x:{sign}.{digits}f}" for x in interval)
