@@ -3,7 +3,8 @@
 1 is perfect agreement, 0 what marks dealt out by chance would give. Source: Krippendorff, Content
 Analysis (2004), chapter 11.
 
-Letters: N performances, J judges, S bootstrap samples, M marks of performances that have several.
+Letters: N performances, J judges, S bootstrap samples, M marks of performances that have several,
+V different marks.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import numpy as np
 from cofinal.evaluation.metrics import bootstrap_index, percentile_interval
 
 SAMPLES = 1000
+# Largest number of cells of a table of marks in several samples.
+TABLE = 500_000
 Level = Literal["interval", "ordinal"]
 
 
@@ -54,21 +57,25 @@ def _alphas(marks_NJ: np.ndarray, level: Level, drawn_SN: np.ndarray) -> np.ndar
     known_NJ = np.isfinite(marks_NJ)
     performance_M = np.nonzero(known_NJ)[0]
     count_N = known_NJ.sum(1)
+    first_N = np.cumsum(count_N) - count_N
     values, code_M = np.unique(marks_NJ[known_NJ], return_inverse=True)
-    alphas = np.full(len(drawn_SN), np.nan)
-    for s, drawn_N in enumerate(drawn_SN):
-        weight_M = drawn_N[performance_M]
-        scale = values
+    by_value_M = np.argsort(code_M, kind="stable")
+    first_V = np.searchsorted(code_M[by_value_M], np.arange(len(values)))
+    alphas = []
+    # So many samples at a time that a table of all their marks stays small.
+    for part_SN in np.array_split(drawn_SN, -(-len(drawn_SN) * len(code_M) // TABLE)):
+        weight_SM = part_SN[:, performance_M].astype(float)
+        point_SM = np.broadcast_to(values[code_M], weight_SM.shape)
         if level == "ordinal":
-            often = np.bincount(code_M, weight_M)
-            scale = np.cumsum(often) - often / 2
-        point_M = scale[code_M]
-        point_M = point_M - np.average(point_M, weights=weight_M)
-        mean_N = np.bincount(performance_M, point_M) / count_N
-        inside_N = np.bincount(performance_M, (point_M - mean_N[performance_M]) ** 2)
-        observed = (drawn_N * count_N / (count_N - 1) * inside_N).sum()
-        expected = (weight_M * point_M**2).sum()
-        marks = weight_M.sum()
-        if expected > 0:
-            alphas[s] = 1 - (marks - 1) / marks * observed / expected
-    return alphas
+            often_SV = np.add.reduceat(weight_SM[:, by_value_M], first_V, axis=1)
+            point_SM = (np.cumsum(often_SV, 1) - often_SV / 2)[:, code_M]
+        marks_S1 = weight_SM.sum(1, keepdims=True)
+        point_SM = point_SM - (weight_SM * point_SM).sum(1, keepdims=True) / marks_S1
+        mean_SN = np.add.reduceat(point_SM, first_N, axis=1) / count_N
+        inside_SM = (point_SM - mean_SN[:, performance_M]) ** 2
+        observed_S = (weight_SM * inside_SM * (count_N / (count_N - 1))[performance_M]).sum(1)
+        expected_S = (weight_SM * point_SM**2).sum(1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            alpha_S = 1 - (marks_S1[:, 0] - 1) / marks_S1[:, 0] * observed_S / expected_S
+        alphas.append(np.where(expected_S > 0, alpha_S, np.nan))
+    return np.concatenate(alphas)

@@ -65,8 +65,8 @@ def reliability(marks_NJ: np.ndarray, groups_N: np.ndarray | None = None) -> Rel
     performances, judges = marks_NJ.shape
     if judges < 2 or performances < 2:
         raise CofinalError(
-            f"{performances} performances with the marks of {judges} judges; reliability needs "
-            "at least 2 of both" + (" in one group" if in_company.size > performances else "")
+            f"{len(in_company)} performances with the marks of {judges} judges; reliability needs "
+            "at least 2 of both, in one group if there are groups"
         )
     if all(np.ptp(marks_NJ[group_N == group]) == 0 for group in np.unique(group_N)):
         raise CofinalError(

@@ -156,7 +156,7 @@ def panel_rows(found: TargetAgreement) -> Iterator[list[str]]:
         ]  # fmt: skip
     if found.needed:
         yield [
-            "judges needed", " ".join("-" if n is None else str(n) for n in found.needed.values()),
+            "judges needed", ", ".join("-" if n is None else str(n) for n in found.needed.values()),
             "", f"so many judges' mean has reliability {', '.join(found.needed)} (Spearman-Brown)",
         ]  # fmt: skip
 
