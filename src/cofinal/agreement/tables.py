@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cofinal.agreement.bland_altman import Difference
 from cofinal.agreement.model import ModelAsJudge
+from cofinal.agreement.reliability import Reliability
+from cofinal.agreement.repeats import Repeat
 from cofinal.agreement.study import TargetAgreement
 from cofinal.config import AgreementSettings
 from cofinal.files.atomic import write_json, write_text
 from cofinal.version import __version__
+
+# What, value, interval, what it means.
+Row = tuple[str, str, str, str]
+DIFFERENCE_HEAD = (
+    "judge", "performances", "bias", "95 % interval", "spread", "limits of agreement",
+)  # fmt: skip
+REPEAT_HEAD = (
+    "judge", "performances", "ICC(2,1)", "95 % interval", "standard error", "smallest change",
+    "drift",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,29 +66,14 @@ def target_parts(found: TargetAgreement, group: str | None) -> Iterator[str]:
     yield from notes(found, group)
     yield table(["", "value", "95 % interval", "what it means"], panel_rows(found))
     yield "Each judge against the mean of the others, in points:"
-    yield table(
-        ["judge", "performances", "bias", "95 % interval", "spread", "limits of agreement"],
-        [
-            [d.judge, str(d.performances), f"{d.bias:+.2f}", span(d.bias_interval, 2, "+"),
-             number(d.spread, 2), span(d.limits, 2, "+")]
-            for d in found.differences
-        ],
-    )  # fmt: skip
+    yield table(DIFFERENCE_HEAD, map(difference_row, found.differences))
     yield (
         "A judge with a bias above 0 is generous; of its differences from the others 95 % lie "
         "between the limits."
     )
     if found.repeats:
         yield "The same judge again, first mark against last:"
-        yield table(
-            ["judge", "performances", "ICC(2,1)", "95 % interval", "standard error",
-             "smallest change", "drift"],
-            [
-                [r.judge, str(r.performances), number(r.icc), span(r.icc_interval),
-                 number(r.standard_error, 2), number(r.smallest_change, 2), f"{r.drift:+.2f}"]
-                for r in found.repeats
-            ],
-        )  # fmt: skip
+        yield table(REPEAT_HEAD, map(repeat_row, found.repeats))
         yield "What a judge does not repeat of its own mark, no agreement with others can exceed."
     if found.model:
         yield (
@@ -110,91 +108,103 @@ def notes(found: TargetAgreement, group: str | None) -> Iterator[str]:
         )
 
 
-def panel_rows(found: TargetAgreement) -> Iterator[list[str]]:
+def reliability_rows(reliable: Reliability) -> Iterator[Row]:
+    """Rows about marks of which none is missing."""
+    share = f"{max(reliable.icc_one, 0):.0%}"
+    yield (
+        "ICC(2,1)", number(reliable.icc_one), span(reliable.icc_one_interval),
+        f"{share} of the variance of one judge's mark is the performance's; the rest is who "
+        "judges, and chance",
+    )  # fmt: skip
+    yield (
+        "ICC(2,k)", number(reliable.icc_panel), span(reliable.icc_panel_interval),
+        f"the same for the mean of {reliable.judges} judges",
+    )  # fmt: skip
+    yield (
+        "standard error of a mark", number(reliable.standard_error, 2), "",
+        "points by which one judge's mark typically misses what all such judges would give",
+    )  # fmt: skip
+    yield (
+        "smallest detectable change", number(reliable.smallest_change, 2), "",
+        "points; two marks of single judges that differ by less may mean equal performances",
+    )  # fmt: skip
+
+
+def panel_rows(found: TargetAgreement) -> Iterator[Row]:
     """Rows about the panel as a whole."""
-    reliable, human = found.reliability, found.human
-    if reliable:
-        yield [
-            "ICC(2,1)", number(reliable.icc_one), span(reliable.icc_one_interval),
-            f"{max(reliable.icc_one, 0):.0%} of the variance of one judge's mark is the "
-            "performance's; the rest is who judges, and chance",
-        ]  # fmt: skip
-        yield [
-            "ICC(2,k)", number(reliable.icc_panel), span(reliable.icc_panel_interval),
-            f"the same for the mean of {reliable.judges} judges",
-        ]  # fmt: skip
-        yield [
-            "standard error of a mark", number(reliable.standard_error, 2), "",
-            "points by which one judge's mark typically misses what all such judges would give",
-        ]  # fmt: skip
-        yield [
-            "smallest detectable change", number(reliable.smallest_change, 2), "",
-            "points; two marks of single judges that differ by less may mean equal performances",
-        ]  # fmt: skip
-    yield [
+    human = found.human
+    if found.reliability:
+        yield from reliability_rows(found.reliability)
+    yield (
         "Krippendorff's alpha, interval", number(found.alpha), span(found.alpha_interval),
         "1 is perfect, 0 what chance gives; .8 is the usual demand, .667 the least",
-    ]  # fmt: skip
-    yield [
+    )  # fmt: skip
+    yield (
         "Krippendorff's alpha, ordinal", number(found.ordinal_alpha),
         span(found.ordinal_alpha_interval), "the same when only the order of marks counts",
-    ]  # fmt: skip
+    )  # fmt: skip
     if found.edges:
         edges = ", ".join(f"{edge:.2f}" for edge in found.edges[1:-1])
-        yield [
+        yield (
             f"weighted kappa, {len(found.edges) - 1} grades", number(found.kappa), "",
             f"agreement of two judges' grades beyond chance; grades change at {edges}",
-        ]  # fmt: skip
-    yield [
+        )  # fmt: skip
+    yield (
         "SRCC of one judge", number(human.srcc), span(human.srcc_interval),
         "rank correlation with the mean of the others",
-    ]  # fmt: skip
+    )  # fmt: skip
     if human.within_srcc is not None:
-        yield [
-            "SRCC inside groups", number(human.within_srcc), "",
-            "the same among the performances of one group, averaged",
-        ]  # fmt: skip
+        meaning = "the same among the performances of one group, averaged"
+        yield "SRCC inside groups", number(human.within_srcc), "", meaning
     if found.needed:
-        yield [
-            "judges needed", ", ".join("-" if n is None else str(n) for n in found.needed.values()),
-            "", f"so many judges' mean has reliability {', '.join(found.needed)} (Spearman-Brown)",
-        ]  # fmt: skip
+        needed = ", ".join("-" if count is None else str(count) for count in found.needed.values())
+        wanted = ", ".join(found.needed)
+        meaning = f"so many judges' mean has reliability {wanted} (Spearman-Brown)"
+        yield "judges needed", needed, "", meaning
 
 
-def model_rows(model: ModelAsJudge) -> Iterator[list[str]]:
+def difference_row(row: Difference) -> list[str]:
+    """One judge's bias and spread."""
+    numbers = [f"{row.bias:+.2f}", span(row.bias_interval, 2, "+"), number(row.spread, 2)]
+    return [row.judge, str(row.performances), *numbers, span(row.limits, 2, "+")]
+
+
+def repeat_row(row: Repeat) -> list[str]:
+    """How well one judge repeats its own marks."""
+    points = [number(row.standard_error, 2), number(row.smallest_change, 2), f"{row.drift:+.2f}"]
+    return [row.judge, str(row.performances), number(row.icc), span(row.icc_interval), *points]
+
+
+def model_rows(model: ModelAsJudge) -> Iterator[Row]:
     """Rows about the model as one more judge."""
-    gap = model.difference
-    yield [
+    gap, worth = model.difference, model.worth_judges
+    yield (
         "bias", f"{gap.bias:+.2f}", span(gap.bias_interval, 2, "+"),
         "points above the mean of the judges",
-    ]  # fmt: skip
-    yield [
+    )  # fmt: skip
+    yield (
         "spread", number(gap.spread, 2), span(gap.limits, 2, "+"),
         "standard deviation of its differences, and the limits of agreement in points",
-    ]  # fmt: skip
-    yield ["SRCC", number(model.srcc), "", "rank correlation with the mean of the judges"]
-    yield ["weighted kappa", number(model.kappa), "", "mean over the judges, of grades"]
+    )  # fmt: skip
+    yield "SRCC", number(model.srcc), "", "rank correlation with the mean of the judges"
+    yield "weighted kappa", number(model.kappa), "", "mean over the judges, of grades"
     if model.panel and model.panel_with_model:
-        with_model = model.panel_with_model
-        yield [
-            "ICC(2,1) with the model", number(with_model.icc_one),
-            span(with_model.icc_one_interval),
+        joined = model.panel_with_model
+        yield (
+            "ICC(2,1) with the model", number(joined.icc_one), span(joined.icc_one_interval),
             f"of the judges alone {model.panel.icc_one:.3f} on the same performances",
-        ]  # fmt: skip
-    yield [
+        )  # fmt: skip
+    yield (
         "ratio of disagreement", number(model.ratio), span(model.ratio_interval),
         "two judges' mean squared difference over the model's from a judge; 1 if it passes for one",
-    ]  # fmt: skip
-    worth = model.worth_judges
-    yield [
-        "worth in judges", "as many" if worth is None else number(worth, 2), "",
-        "so many judges' mean would err as much"
-        if worth is not None
-        else "it errs no more than the mean of the whole panel",
-    ]  # fmt: skip
+    )  # fmt: skip
+    if worth is None:
+        yield "worth in judges", "all", "", "it errs no more than the mean of the whole panel"
+    else:
+        yield "worth in judges", number(worth, 2), "", "so many judges' mean would err as much"
 
 
-def table(head: Sequence[str], rows: Iterator[list[str]] | list[list[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
