@@ -18,16 +18,15 @@ from pathlib import Path
 import numpy as np
 
 from cofinal import DataSource, load_dataset, load_preset
-from cofinal.audit.explanations.detector import detector_scores
-from cofinal.audit.explanations.faults import ClipMarks, find_faults, mark_clips
-from cofinal.audit.explanations.ranking import Found
+from cofinal.audit.explanations.faults import AgainstChance, ClipMarks, find_faults
+from cofinal.audit.explanations.truth import detector_scores, mark_clips
 from cofinal.config import Preset, method_preset
 from cofinal.data.dataset import Dataset
-from cofinal.data.features import read_recipe
+from cofinal.data.features import read_description, video_times
 from cofinal.data.labels import read_csv_labels
 from cofinal.data.sheets import read_sheets
 from cofinal.explain.ways import read_way
-from cofinal.records import ClipFeatures
+from cofinal.records import ClipFeatures, FeatureRecipe
 from cofinal.training.loop import train
 
 FOLDS = 5
@@ -35,7 +34,8 @@ FOLDS = 5
 
 def with_more(first: Dataset, folder: Path) -> Dataset:
     """The first set and, behind it, those films of another whose features are there."""
-    recipe = read_recipe(folder / "features")
+    described = read_description(folder / "features")
+    recipe = FeatureRecipe.from_json(described)
     assert recipe.stride_frames and first.recipe.stride_frames
     step = first.recipe.stride_frames // recipe.stride_frames
     labels = [
@@ -54,6 +54,8 @@ def with_more(first: Dataset, folder: Path) -> Dataset:
         splits=("train",) * count,
         categories=(None,) * count,
         groups={},
+        video_times=first.video_times
+        | {f"more-{label.id}": video_times(described, label.id) for label in labels},
     )
 
 
@@ -75,7 +77,7 @@ def explained(
 def line(name: str, films: int, scores: list[np.ndarray], marks: list[ClipMarks]) -> str:
     """A row of the table."""
 
-    def text(found: Found | None) -> str:
+    def text(found: AgainstChance | None) -> str:
         return "-" if found is None else f"{found.value:.3f} (chance {found.chance:.3f})"
 
     found = find_faults(scores, marks)
@@ -92,10 +94,11 @@ def main(first: Path, more: Path) -> None:
     other = {
         f"more-{name}": elements for name, elements in read_sheets(more / "sheets.json").items()
     }
-    marks = [
-        mark_clips((sheets | other)[name], len(clips), small.recipe)
-        for name, clips in zip(large.ids, large.clips, strict=True)
-    ]
+    marks = []
+    for i, (name, clips) in enumerate(zip(large.ids, large.clips, strict=True)):
+        times = large.times(i)
+        assert times is not None
+        marks.append(mark_clips((sheets | other)[name], len(clips), times))
     parts = np.array_split(np.random.default_rng(0).permutation(len(small)), FOLDS)
     base = load_preset("generated")
     print("| way | films trained on | average precision | pooled | pointing | among elements |")

@@ -8,13 +8,25 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from cofinal.audit.explanations.agreement import agreement, between_seeds
-from cofinal.audit.explanations.detector import detector_scores, unlike_the_mean
-from cofinal.audit.explanations.elements import goes_with
-from cofinal.audit.explanations.faults import ClipMarks, find_faults, mark_clips
-from cofinal.audit.explanations.ranking import against_shifts, average_precision, shifts
-from cofinal.audit.explanations.removal import removal
-from cofinal.audit.explanations.truth import read_truth
+from cofinal.audit.explanations.faults import (
+    ClipMarks,
+    against_shifts,
+    average_precision,
+    find_faults,
+    shifts,
+)
+from cofinal.audit.explanations.measures import (
+    agreement,
+    between_seeds,
+    deletion_insertion,
+    mark_correlation,
+)
+from cofinal.audit.explanations.truth import (
+    detector_scores,
+    mark_clips,
+    read_truth,
+    unlike_the_mean,
+)
 from cofinal.data.dataset import Dataset
 from cofinal.data.sheets import Element, Fault
 from cofinal.evaluation.metrics import srcc
@@ -160,11 +172,13 @@ def test_evidence_that_follows_the_marks_is_told_from_evidence_that_follows_the_
     rng = np.random.default_rng(5)
     usual_E = np.arange(7.0)
     mark_NE = usual_E + 0.3 * rng.normal(size=(60, 7))
-    by_place = goes_with([usual_E[None] + rng.normal(size=(1, 7)) for _ in mark_NE], list(mark_NE))
+    by_place = mark_correlation(
+        [usual_E[None] + rng.normal(size=(1, 7)) for _ in mark_NE], list(mark_NE)
+    )
     assert by_place is not None and by_place.p_given_place is not None
     assert by_place.within > 0.5 and by_place.p_within < 0.01
     assert by_place.p_given_place > 0.05
-    truly = goes_with(
+    truly = mark_correlation(
         [mark[None] + 0.3 * rng.normal(size=(1, 7)) for mark in mark_NE], list(mark_NE)
     )
     assert truly is not None and truly.given_place is not None
@@ -177,19 +191,21 @@ def test_correlation_within_performances_is_spearmans() -> None:
     rng = np.random.default_rng(6)
     evidence = [rng.normal(size=(2, 6)) for _ in range(5)]
     marks = [rng.normal(size=6) for _ in range(5)]
-    found = goes_with(evidence, marks)
+    found = mark_correlation(evidence, marks)
     expected = [
         np.mean([srcc(row, mark) for row in e]) for e, mark in zip(evidence, marks, strict=True)
     ]  # type: ignore[misc]
     assert found is not None and found.within == pytest.approx(np.mean(expected))
-    assert goes_with([np.ones((1, 6))], [marks[0]]) is None
+    assert mark_correlation([np.ones((1, 6))], [marks[0]]) is None
 
 
 def test_p_within_performances_is_uniform_where_there_is_nothing() -> None:
     rng = np.random.default_rng(7)
     p = []
     for seed in range(100):
-        found = goes_with(list(rng.normal(size=(5, 1, 6))), list(rng.normal(size=(5, 6))), seed)
+        found = mark_correlation(
+            list(rng.normal(size=(5, 1, 6))), list(rng.normal(size=(5, 6))), seed
+        )
         assert found is not None
         p.append(found.p_within)
     assert np.mean(p) == pytest.approx(0.5, abs=4 * 0.29 / 10)
@@ -219,7 +235,7 @@ def test_seeds_are_compared_pair_by_pair() -> None:
 def test_areas_are_means_over_the_curve_less_chance() -> None:
     lost_RNOS = np.zeros((1, 4, 3, 2))
     lost_RNOS[:, :, 0], lost_RNOS[:, :, 1], lost_RNOS[:, :, 2] = 3.0, -1.0, -4.0
-    found = removal(lost_RNOS, np.full((1, 4, 5, 2), 1.0), spread=2.0)
+    found = deletion_insertion(lost_RNOS, np.full((1, 4, 5, 2), 1.0), spread=2.0)
     assert (found.deletion, found.insertion, found.chance) == (2, 2, 1)
     assert (found.share_of_spread, found.moved, found.better_than_chance) == (1, 4, 1)
     assert found.deletion_interval == (2, 2)

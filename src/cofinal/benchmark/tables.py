@@ -18,6 +18,7 @@ from cofinal.config import BenchmarkSettings
 from cofinal.data.cards import Published
 from cofinal.evaluation.result import TargetMeasures
 from cofinal.files.atomic import write_json, write_text
+from cofinal.files.tables import markdown_table
 
 LIBRARIES = ("cofinal", "torch", "numpy", "scipy", "scikit-learn", "joblib")
 TITLES = {
@@ -28,7 +29,7 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class BenchmarkResult:
     """Everything that a benchmark found."""
 
     command: str
@@ -156,7 +157,7 @@ def protocol_section(
             else f"{measures.target}, {measures.category}"
         )
         lines += [f"### {heading} ({measures.performances} performances)", ""]
-        lines += ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+        rows = []
         compared = {c.label: c for c in protocol.comparisons.get(measures.target, [])}
         for label, method in protocol.methods.items():
             cells = measure_texts(method.result.measures[row])
@@ -166,15 +167,15 @@ def protocol_section(
             cells.append(f"{method.seconds / method.trainings:.1f}")
             if best:
                 cells.append(with_interval(best.methods[label].result.measures[row].srcc, None, 3))
-            lines.append("| " + " | ".join([label, *cells]) + " |")
-        lines += [human_line(row, "") for row in human if row.target == measures.target]
-        lines.append("")
+            rows.append([label, *cells])
+        rows += [human_texts(row, "") for row in human if row.target == measures.target]
+        lines += markdown_table(columns, rows)
     return lines
 
 
-def human_line(row: HumanRow, target: str) -> str:
+def human_texts(row: HumanRow, target: str) -> list[str]:
     """What one judge achieves against the others, in the columns of the methods."""
-    cells = [
+    return [
         f"*one judge of {row.judges}{target}*",
         with_interval(row.srcc, row.srcc_interval, 3),
         "",
@@ -183,7 +184,6 @@ def human_line(row: HumanRow, target: str) -> str:
         with_interval(row.mae, None, 2),
         *[""] * 3,
     ]
-    return "| " + " | ".join(cells) + " |"
 
 
 def human_section(human: Sequence[HumanRow]) -> list[str]:
@@ -191,10 +191,7 @@ def human_section(human: Sequence[HumanRow]) -> list[str]:
     return [
         "## One judge against the mean of the others",
         "",
-        "| " + " | ".join(COLUMNS[:6]) + " |",
-        "|" + " --- |" * 6,
-        *[human_line(row, f", {row.target}").removesuffix("  |  |  |") for row in human],
-        "",
+        *markdown_table(COLUMNS[:6], [human_texts(row, f", {row.target}")[:6] for row in human]),
     ]
 
 
@@ -203,17 +200,14 @@ def coverage_section(protocol: ProtocolResult, confidence: float) -> list[str]:
     rows = [(label, row) for label, rows in protocol.coverage.items() for row in rows]
     if not rows:
         return []
-    lines = [
-        f"### Prediction intervals of {confidence:.0%}",
-        "",
-        "| method | target | calibrated on | coverage | mean width, points |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    found: list[list[str]] = []
     for label, row in rows:
         errors = title(row.calibrated_on).lower() + (", per grade" if row.per_grade else "")
         held = with_interval(row.coverage, row.coverage_interval, 3)
-        lines.append(f"| {label} | {row.target} | {errors} | {held} | {row.mean_width:.2f} |")
-    return [*lines, ""]
+        found.append([label, str(row.target), errors, held, f"{row.mean_width:.2f}"])
+    columns = ("method", "target", "calibrated on", "coverage", "mean width, points")
+    heading = f"### Prediction intervals of {confidence:.0%}"
+    return [heading, "", *markdown_table(columns, found)]
 
 
 COLUMNS = (
@@ -270,15 +264,18 @@ def difference_texts(versus: Comparison | None, is_baseline: bool) -> list[str]:
 def published_section(published: Sequence[Published]) -> list[str]:
     """Numbers from papers, which nothing above can be compared with directly."""
     targets = list(dict.fromkeys(target for entry in published for target in entry.srcc))
-    lines = [
+    rows = [
+        [
+            entry.method,
+            *[f"{entry.srcc[t]:.3f}" if t in entry.srcc else "-" for t in targets],
+            entry.source,
+        ]
+        for entry in published
+    ]
+    return [
         "## Published, other protocol",
         "",
         "SRCC on the official test split, best epoch on that split unless said otherwise.",
         "",
-        "| method | " + " | ".join(targets) + " | source |",
-        "|" + " --- |" * (len(targets) + 2),
+        *markdown_table(["method", *targets, "source"], rows),
     ]
-    for entry in published:
-        ranks = [f"{entry.srcc[t]:.3f}" if t in entry.srcc else "-" for t in targets]
-        lines.append("| " + " | ".join([entry.method, *ranks, entry.source]) + " |")
-    return [*lines, ""]

@@ -67,9 +67,9 @@ class Benchmark:
         if self.explanations:
             return self.explain()
         refuse_unused(self.explaining)
-        from cofinal.benchmark import tables as report
         from cofinal.benchmark.figures import draw_figures
         from cofinal.benchmark.run import run_benchmark
+        from cofinal.benchmark.tables import BenchmarkResult
         from cofinal.data.dataset import load_dataset
         from cofinal.progress import track
         from cofinal.training.runs import data_fingerprint
@@ -87,7 +87,7 @@ class Benchmark:
                 self.engine,
                 lambda done, total: advance(done / total, f"{done} of {total} cells"),
             )
-        found = report.Benchmark(
+        found = BenchmarkResult(
             command=shlex.join(["cofinal", *sys.argv[1:]]),
             settings=self.settings,
             data=data_fingerprint(dataset),
@@ -105,9 +105,9 @@ class Benchmark:
 
     def explain(self) -> int:
         """Judges explanations, and writes `explanations.json`, `.md` and `.png`."""
-        from cofinal.audit.explanations import tables as report
         from cofinal.audit.explanations.plan import held_out_parts, plan_folds, run_folds
-        from cofinal.audit.explanations.study import study_methods
+        from cofinal.audit.explanations.result import measure_methods
+        from cofinal.audit.explanations.tables import ExplanationResult, draw_explanations
         from cofinal.audit.explanations.truth import read_truth, sheet_file
         from cofinal.data.dataset import load_dataset
         from cofinal.progress import track
@@ -131,8 +131,8 @@ class Benchmark:
                 self.workers,
                 lambda done, total: advance(done / total, f"{done} of {total} cells"),
             )
-        methods = study_methods(dataset, jobs, self.explaining, self.out, truth)
-        found = report.ExplanationReport(
+        methods = measure_methods(dataset, jobs, self.explaining, self.out, truth)
+        found = ExplanationResult(
             shlex.join(["cofinal", *sys.argv[1:]]),
             self.settings,
             self.explaining,
@@ -143,7 +143,7 @@ class Benchmark:
         )
         found.save(self.out / "explanations")
         if self.figures:
-            report.draw_explanations(methods, truth, self.out / "explanations.png")
+            draw_explanations(methods, truth, self.out / "explanations.png")
         print(json.dumps(found.to_json(), indent=2) if self.json else found.markdown())
         return 0
 

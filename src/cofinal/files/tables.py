@@ -127,6 +127,12 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return text.getvalue()
 
 
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table, with an empty one behind it."""
+    lines = ["| " + " | ".join(row) + " |" for row in (columns, *rows)]
+    return [lines[0], "|" + " --- |" * len(columns), *lines[1:], ""]
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Rows of equally many texts as a plain table."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

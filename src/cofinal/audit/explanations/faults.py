@@ -1,6 +1,10 @@
-"""Does evidence find the moments of the faults? Where their times are known it can be counted.
+"""Does evidence find the moments of faults, better than chance? Where times are known it counts.
 
-Letters: T clips, F faults of a performance, R seeds, D draws, N performances.
+Evidence runs on from clip to clip, and so do faults: clips drawn by chance would be beaten too
+easily. Shifting the marks of a performance around in a circle keeps both runs and breaks only what
+joins them.
+
+Letters: T clips, F faults of a performance, R seeds, X rows, D draws, N performances.
 """
 
 from __future__ import annotations
@@ -10,19 +14,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cofinal.audit.explanations.ranking import (
-    Found,
-    against_shifts,
-    average_precision,
-    p_value,
-    pointing_of,
-    precision_of,
-    shifts,
-)
-from cofinal.data.sheets import Element
-from cofinal.evaluation.metrics import percentile_interval, srcc_rows
-from cofinal.times import ClipTimes
+from cofinal.evaluation.metrics import error_interval, percentile_interval, srcc_rows
 
+DRAWS = 2000
 # Draws of measures over all performances together, which cost more.
 POOLED_DRAWS = 200
 
@@ -40,50 +34,34 @@ class ClipMarks:
     """Points."""
 
 
-def mark_clips(elements: Sequence[Element], clips: int, times: ClipTimes) -> ClipMarks:
-    """Marks the clips of a performance by the times of its elements and faults.
+@dataclass(frozen=True)
+class AgainstChance:
+    """A measure of finding, against chance."""
 
-    Args:
-        elements: with times.
-        clips: T.
-        times: when the clips are.
-    """
-    faults = [fault for element in elements for fault in element.faults]
-    timed = [(one.start_seconds, one.end_seconds) for one in elements]
-    own_ET = _own([(a, b) for a, b in timed if a is not None and b is not None], clips, times)
-    own_FT = _own([(one.start_seconds, one.end_seconds) for one in faults], clips, times)
-    return ClipMarks(
-        np.asarray(own_FT.any(0)),
-        np.asarray(own_ET.any(0)),
-        own_FT / own_FT.sum(1, keepdims=True),
-        np.array([fault.deduction for fault in faults]),
-    )
-
-
-def _own(stretches_F: Sequence[tuple[float, float]], clips: int, times: ClipTimes) -> np.ndarray:
-    """True (F, T) where a clip belongs to a stretch of time."""
-    own_FT = np.zeros((len(stretches_F), clips), dtype=bool)
-    for own_T, (start, end) in zip(own_FT, stretches_F, strict=True):
-        first, count = times.stretch(start, end, clips)
-        own_T[first : first + count] = True
-    return own_FT
+    value: float
+    interval: tuple[float, float] | None
+    """95 % bootstrap interval over performances."""
+    chance: float
+    """Mean under circular shifts."""
+    p: float
+    """Share of draws by chance that are as good, one-sided, never 0."""
 
 
 @dataclass(frozen=True)
 class FaultFinding:
     """How well one way to explain finds faults."""
 
-    precision: Found | None
+    precision: AgainstChance | None
     """Average precision in a performance, mean over those with faulty and faultless clips."""
-    pooled: Found | None
+    pooled: AgainstChance | None
     """Average precision over the clips of all performances together."""
     prevalence: float
     """Share of faulty clips."""
-    pointing: Found | None
+    pointing: AgainstChance | None
     """How often the clip with the most points lost is faulty."""
-    inside: Found | None
+    inside: AgainstChance | None
     """Average precision among the clips of elements alone."""
-    deduction: Found | None
+    deduction: AgainstChance | None
     """Spearman's correlation of a fault's deduction with the points lost in its clips."""
 
 
@@ -110,7 +88,7 @@ def find_faults(score_NRT: Sequence[np.ndarray], marks: Sequence[ClipMarks]) -> 
 
 def pooled_precision(
     score_NRT: Sequence[np.ndarray], faulty_NT: Sequence[np.ndarray], seed: int = 0
-) -> Found | None:
+) -> AgainstChance | None:
     """Average precision over all clips, mean over seeds; None without faults."""
     score_RP, faulty_P = np.concatenate(score_NRT, axis=1), np.concatenate(faulty_NT)
     if not faulty_P.any():
@@ -122,7 +100,7 @@ def pooled_precision(
     rows_DP = np.concatenate([faulty_P[None], drawn_DP])
     found_D = np.mean([average_precision(score_P, rows_DP) for score_P in score_RP], axis=0)
     again = _resampled_precision(score_NRT, faulty_NT, rng)
-    return Found(
+    return AgainstChance(
         float(found_D[0]),
         percentile_interval(again),
         float(found_D[1:].mean()),
@@ -147,7 +125,7 @@ def _resampled_precision(
 
 def deduction_correlation(
     score_NRT: Sequence[np.ndarray], marks: Sequence[ClipMarks], seed: int = 0
-) -> Found | None:
+) -> AgainstChance | None:
     """Spearman's correlation over faults of deduction and score; chance shifts the scores.
 
     None where there are too few faults or all deductions are equal.
@@ -167,7 +145,8 @@ def deduction_correlation(
         return None
     interval = _resampled_correlation(score_RDF[:, 0], deduction_F, rng)
     chance = float(np.nanmean(found_D[1:]))
-    return Found(float(found_D[0]), interval, chance, p_value(float(found_D[0]), found_D[1:]))
+    value = float(found_D[0])
+    return AgainstChance(value, interval, chance, p_value(value, found_D[1:]))
 
 
 def _resampled_correlation(
@@ -177,3 +156,71 @@ def _resampled_correlation(
     drawn_DF = rng.integers(len(deduction_F), size=(POOLED_DRAWS, len(deduction_F)))
     rows = [srcc_rows(deduction_F[drawn_DF], score_F[drawn_DF]) for score_F in score_RF]
     return percentile_interval(np.mean(rows, axis=0))
+
+
+def average_precision(score_T: np.ndarray, marked_XT: np.ndarray) -> np.ndarray:
+    """Average precision of each row of marks (X,): mean precision at the marked clips.
+
+    Clips of equal score count together, as in scikit-learn.
+
+    Args:
+        score_T: high where a mark is expected.
+        marked_XT: True at marked clips; at least one a row.
+    """
+    order_T = np.argsort(-score_T, kind="stable")
+    sorted_T = score_T[order_T]
+    found_XT = np.cumsum(marked_XT[:, order_T], axis=1)
+    # The last clip that has the same score: only there is a threshold.
+    last_T = np.searchsorted(-sorted_T, -sorted_T, side="right") - 1
+    precision_XT = found_XT[:, last_T] / (last_T + 1)
+    marked = marked_XT[:, order_T]
+    precision: np.ndarray = (precision_XT * marked).sum(1) / marked.sum(1)
+    return precision
+
+
+def shifts(values_T: np.ndarray) -> np.ndarray:
+    """All circular shifts (T, ...) of an array along its first axis; the first is itself."""
+    T = len(values_T)
+    return values_T[(np.arange(T) - np.arange(T)[:, None]) % T]
+
+
+def against_shifts(each_NT: Sequence[np.ndarray], seed: int = 0) -> AgainstChance | None:
+    """The mean over performances of a measure, against shifts drawn for each performance.
+
+    Args:
+        each_NT: for each performance the measure at every shift, that of no shift first.
+        seed: seed of the draws.
+
+    Returns:
+        None without performances.
+    """
+    if not each_NT:
+        return None
+    rng = np.random.default_rng(seed)
+    value_N = np.array([one_T[0] for one_T in each_NT])
+    drawn_ND = np.stack([rng.choice(one_T, DRAWS) for one_T in each_NT])
+    chance = float(np.mean([one_T.mean() for one_T in each_NT]))
+    value = float(value_N.mean())
+    return AgainstChance(value, error_interval(value_N), chance, p_value(value, drawn_ND.mean(0)))
+
+
+def p_value(value: float, drawn_D: np.ndarray) -> float:
+    """Share of draws, the value itself among them, that are at least as high."""
+    # A draw that equals the value but for rounding is as high.
+    return float((1 + (drawn_D >= value - 1e-12).sum()) / (1 + len(drawn_D)))
+
+
+def precision_of(score_RT: np.ndarray, marked_T: np.ndarray) -> np.ndarray:
+    """Average precision at every shift of the marks (T,), mean over seeds."""
+    marked_TT = shifts(marked_T)
+    mean_T: np.ndarray = np.mean([average_precision(one, marked_TT) for one in score_RT], axis=0)
+    return mean_T
+
+
+def pointing_of(score_RT: np.ndarray, marked_T: np.ndarray) -> np.ndarray:
+    """Whether the highest score is marked, at every shift (T,), mean over seeds."""
+    top_RT = score_RT == score_RT.max(1, keepdims=True)
+    # Several clips that are highest alike share the hit.
+    hits_RT = top_RT @ shifts(marked_T).T.astype(float) / top_RT.sum(1, keepdims=True)
+    mean_T: np.ndarray = hits_RT.mean(0)
+    return mean_T

@@ -14,15 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from cofinal.audit.explanations.agreement import Agreement
-from cofinal.audit.explanations.elements import Going
-from cofinal.audit.explanations.faults import FaultFinding
-from cofinal.audit.explanations.ranking import Found
-from cofinal.audit.explanations.study import LEFT_OUT, Goings, MethodStudy, WayResult
+from cofinal.audit.explanations.faults import AgainstChance, FaultFinding
+from cofinal.audit.explanations.measures import Agreement, MarkCorrelation
+from cofinal.audit.explanations.result import (
+    LEFT_OUT,
+    MarkCorrelations,
+    MethodResult,
+    WayResult,
+)
 from cofinal.audit.explanations.truth import Truth
 from cofinal.benchmark.tables import library_versions, with_interval
 from cofinal.config import BenchmarkSettings, ExplanationSettings
 from cofinal.files.atomic import write_json, write_text
+from cofinal.files.tables import markdown_table
 
 CURVES = (
     "way",
@@ -63,14 +67,14 @@ Intervals of 95 % by bootstrap over performances. p is not corrected for the num
 
 
 @dataclass(frozen=True)
-class ExplanationReport:
+class ExplanationResult:
     """Everything that a benchmark of explanations found."""
 
     command: str
     settings: BenchmarkSettings
     explaining: ExplanationSettings
     data: dict[str, Any]
-    methods: Sequence[MethodStudy]
+    methods: Sequence[MethodResult]
     truth: Truth
     seconds: float
     """Wall time of this run; cells from earlier runs cost nothing."""
@@ -119,7 +123,7 @@ class ExplanationReport:
         write_text(path.with_suffix(".md"), self.markdown())
 
 
-def _method(one: MethodStudy) -> dict[str, Any]:
+def _method(one: MethodResult) -> dict[str, Any]:
     between = {
         target: {f"{a} | {b}": found and asdict(found) for (a, b), found in pairs.items()}
         for target, pairs in one.between.items()
@@ -136,7 +140,7 @@ def _plain(value: Any) -> Any:
     return round(float(value), 5) if isinstance(value, float | np.floating) else value
 
 
-def method_section(one: MethodStudy, truth: Truth) -> list[str]:
+def method_section(one: MethodResult, truth: Truth) -> list[str]:
     """The tables of one method, for each of its targets."""
     targets = list(dict.fromkeys(way.target for way in one.ways))
     seeds = "1 seed" if one.seeds == 1 else f"{one.seeds} seeds"
@@ -145,27 +149,21 @@ def method_section(one: MethodStudy, truth: Truth) -> list[str]:
         lines += [f"It has no {', '.join(one.missing)}.", ""]
     for target in targets:
         ways = [way for way in one.ways if way.target == target]
-        lines += [f"### {one.label}: {target}", "", *table(CURVES, map(curve_cells, ways))]
+        lines += [f"### {one.label}: {target}", "", *markdown_table(CURVES, map(curve_cells, ways))]
         if any(way.faults for way in ways):
             rows = [[way.way, *fault_cells(way.faults)] for way in ways if way.faults]
             rows += [[f"*{name}*", *fault_cells(f)] for name, f in truth.yardsticks.items()]
             share = next(way.faults.prevalence for way in ways if way.faults)
-            lines += [f"Faults ({share:.1%} of the clips):", "", *table(FAULTS, rows)]
+            lines += [f"Faults ({share:.1%} of the clips):", "", *markdown_table(FAULTS, rows)]
         elements = [(way.way, way.elements) for way in ways]
         lines += element_table([*elements, (LEFT_OUT, one.left_out.get(target, {}))])
         lines += agreement_table(one, target)
     return lines
 
 
-def table(columns: Sequence[str], rows: Any) -> list[str]:
-    """A Markdown table with an empty line behind it."""
-    head = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    return [*head, *["| " + " | ".join(row) + " |" for row in rows], ""]
-
-
 def curve_cells(way: WayResult) -> list[str]:
     """Deletion, insertion, sanity and agreement of seeds."""
-    found = way.removal
+    found = way.curves
     return [
         way.way,
         with_interval(found.deletion, found.deletion_interval, 2),
@@ -187,10 +185,10 @@ def agreement_text(found: Agreement | None) -> str:
 def fault_cells(faults: FaultFinding) -> list[str]:
     """How well faults are found."""
     several = (faults.precision, faults.pooled, faults.pointing, faults.inside, faults.deduction)
-    return [cell for one in several for cell in found_cells(one)]
+    return [cell for one in several for cell in chance_cells(one)]
 
 
-def found_cells(found: Found | None) -> list[str]:
+def chance_cells(found: AgainstChance | None) -> list[str]:
     """A measure with interval and chance, and p."""
     if found is None:
         return ["-", "-"]
@@ -198,19 +196,20 @@ def found_cells(found: Found | None) -> list[str]:
     return [f"{value}, chance {found.chance:.3f}", f"{found.p:.4f}"]
 
 
-def element_table(ways: Sequence[tuple[str, Goings]]) -> list[str]:
+def element_table(ways: Sequence[tuple[str, MarkCorrelations]]) -> list[str]:
     """How evidence in elements goes with their marks: a column for each place and mark."""
     heads = list(dict.fromkeys((p, m) for _, places in ways for p in places for m in places[p]))
     if not heads:
         return []
     rows = [
-        [way, *[going_text(places.get(p, {}).get(m)) for p, m in heads]] for way, places in ways
+        [way, *[correlation_text(places.get(p, {}).get(m)) for p, m in heads]]
+        for way, places in ways
     ]
     titles = [f"{mark.replace('_', ' ')}, {place}" for place, mark in heads]
-    return ["Elements:", "", *table(["way", *titles], rows)]
+    return ["Elements:", "", *markdown_table(["way", *titles], rows)]
 
 
-def going_text(found: Going | None) -> str:
+def correlation_text(found: MarkCorrelation | None) -> str:
     """Correlation within performances with its p, and behind a bar that given the place."""
     if found is None:
         return "-"
@@ -220,7 +219,7 @@ def going_text(found: Going | None) -> str:
     return f"{text} \\| {found.given_place:.2f}, p {found.p_given_place:.4f}"
 
 
-def agreement_table(one: MethodStudy, target: str) -> list[str]:
+def agreement_table(one: MethodResult, target: str) -> list[str]:
     """Agreement of the ways with each other."""
     pairs = one.between.get(target, {})
     if not pairs:
@@ -232,10 +231,10 @@ def agreement_table(one: MethodStudy, target: str) -> list[str]:
         return "" if a == b else f"{found.mean:.2f}" if found else "-"
 
     rows = [[a, *[cell(a, b) for b in names]] for a in names]
-    return ["Agreement (Spearman over clips):", "", *table(["", *names], rows)]
+    return ["Agreement (Spearman over clips):", "", *markdown_table(["", *names], rows)]
 
 
-def draw_explanations(methods: Sequence[MethodStudy], truth: Truth, path: Path) -> None:
+def draw_explanations(methods: Sequence[MethodResult], truth: Truth, path: Path) -> None:
     """Draws deletion and insertion curves, and average precision of faults, as one PNG.
 
     Raises:
@@ -252,7 +251,7 @@ def draw_explanations(methods: Sequence[MethodStudy], truth: Truth, path: Path) 
             ways = [way for way in one.ways if way.target == target]
             for number, way in enumerate(ways):
                 draw_curves(upper, way, f"C{number}")
-            chance_S = ways[0].removal.chance_S
+            chance_S = ways[0].curves.chance_S
             upper.plot(_shares(chance_S), chance_S, color=PALE, ls="--", label="chance")
             upper.set_title(f"{one.label}: {target}", fontsize=9)
             upper.set_xlabel(
@@ -270,9 +269,9 @@ def _shares(curve_S: np.ndarray) -> np.ndarray:
 
 def draw_curves(ax: Any, way: WayResult, colour: str) -> None:
     """A way's two curves."""
-    share_S = _shares(way.removal.highest_S)
-    ax.plot(share_S, way.removal.highest_S, color=colour, lw=1.2, label=way.way)
-    ax.plot(share_S, way.removal.lowest_S, color=colour, lw=1.2, ls=":")
+    share_S = _shares(way.curves.highest_S)
+    ax.plot(share_S, way.curves.highest_S, color=colour, lw=1.2, label=way.way)
+    ax.plot(share_S, way.curves.lowest_S, color=colour, lw=1.2, ls=":")
 
 
 def draw_precision(ax: Any, ways: Sequence[WayResult], truth: Truth, colours: Any) -> None:

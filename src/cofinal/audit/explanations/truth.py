@@ -1,6 +1,6 @@
 """What is known of a data set's performances beyond their scores: elements, their places, faults.
 
-Letters: N performances, T clips.
+Letters: N performances, T clips, F faults of a performance, C backbone channels.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from cofinal.audit.explanations.detector import detector_scores, unlike_the_mean
-from cofinal.audit.explanations.faults import ClipMarks, FaultFinding, find_faults, mark_clips
+from cofinal.audit.explanations.faults import ClipMarks, FaultFinding, find_faults
 from cofinal.config import DataSource
 from cofinal.data.cards import load_card
 from cofinal.data.dataset import Dataset
@@ -22,10 +25,12 @@ from cofinal.explain.aligner import equal_parts
 from cofinal.explain.aligner_fit import fit_aligner
 from cofinal.explain.elements import given_places
 from cofinal.records import ClipFeatures
-from cofinal.times import Stretch
+from cofinal.times import ClipTimes, Stretch
 
 SHEETS = "sheets.json"
 TIMES, EQUAL, ALIGNED = "times", "equal parts", "aligned"
+# The detector is a yardstick and not tuned: components, and how little its weights are held back.
+COMPONENTS, LOOSENESS = 100, 0.01
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,35 @@ def _marks(dataset: Dataset, timed: dict[int, tuple[Element, ...]]) -> dict[int,
     return marks
 
 
+def mark_clips(elements: Sequence[Element], clips: int, times: ClipTimes) -> ClipMarks:
+    """Marks the clips of a performance by the times of its elements and faults.
+
+    Args:
+        elements: with times.
+        clips: T.
+        times: when the clips are.
+    """
+    faults = [fault for element in elements for fault in element.faults]
+    timed = [(one.start_seconds, one.end_seconds) for one in elements]
+    own_ET = _own([(a, b) for a, b in timed if a is not None and b is not None], clips, times)
+    own_FT = _own([(one.start_seconds, one.end_seconds) for one in faults], clips, times)
+    return ClipMarks(
+        np.asarray(own_FT.any(0)),
+        np.asarray(own_ET.any(0)),
+        own_FT / own_FT.sum(1, keepdims=True),
+        np.array([fault.deduction for fault in faults]),
+    )
+
+
+def _own(stretches_F: Sequence[tuple[float, float]], clips: int, times: ClipTimes) -> np.ndarray:
+    """True (F, T) where a clip belongs to a stretch of time."""
+    own_FT = np.zeros((len(stretches_F), clips), dtype=bool)
+    for own_T, (start, end) in zip(own_FT, stretches_F, strict=True):
+        first, count = times.stretch(start, end, clips)
+        own_T[first : first + count] = True
+    return own_FT
+
+
 def _given(dataset: Dataset, sheets: dict[int, tuple[Element, ...]]) -> dict[int, list[Stretch]]:
     """Where elements are by their sheets' times, as `cofinal explain --sheet` places them."""
     places = {
@@ -148,3 +182,41 @@ def _yardsticks(
         for name, scores in found.items()
         if scores
     }
+
+
+def detector_scores(
+    clips: Sequence[np.ndarray],
+    faulty_NT: Sequence[np.ndarray],
+    folds: Sequence[np.ndarray],
+) -> dict[int, np.ndarray]:
+    """Position -> scores (1, T) of a detector that was trained on the times of the faults.
+
+    Logistic regression on a clip's principal components, on the performances of the other folds.
+
+    Args:
+        clips: N arrays (T, C).
+        faulty_NT: for each performance which clips are faulty.
+        folds: positions held out together.
+    """
+    found = {}
+    for held_out in folds:
+        rest = np.setdiff1d(np.concatenate(folds), held_out)
+        values_XC = np.concatenate([clips[i] for i in rest]).astype(np.float64)
+        faulty_X = np.concatenate([faulty_NT[i] for i in rest])
+        if faulty_X.all() or not faulty_X.any():
+            continue
+        detector = make_pipeline(
+            StandardScaler(),
+            PCA(min(COMPONENTS, *values_XC.shape), random_state=0),
+            LogisticRegression(C=LOOSENESS, max_iter=2000),
+        ).fit(values_XC, faulty_X)
+        for i in held_out:
+            found[int(i)] = detector.decision_function(clips[i].astype(np.float64))[None]
+    return found
+
+
+def unlike_the_mean(clips_TC: np.ndarray) -> np.ndarray:
+    """Distance (1, T) of each clip from the performance's mean clip: no model, no training."""
+    values_TC = clips_TC.astype(np.float64)
+    distance_1T: np.ndarray = np.linalg.norm(values_TC - values_TC.mean(0), axis=1)[None]
+    return distance_1T

@@ -13,11 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from cofinal.audit.explanations.agreement import Agreement, agreement, between_seeds
 from cofinal.audit.explanations.cells import FoldEvidence, finished
-from cofinal.audit.explanations.elements import Going, goes_with
 from cofinal.audit.explanations.faults import FaultFinding, find_faults
-from cofinal.audit.explanations.removal import Removal, removal
+from cofinal.audit.explanations.measures import (
+    Agreement,
+    DeletionInsertion,
+    MarkCorrelation,
+    agreement,
+    between_seeds,
+    deletion_insertion,
+    mark_correlation,
+)
 from cofinal.audit.explanations.stretches import left_out
 from cofinal.audit.explanations.truth import Truth
 from cofinal.config import ExplanationSettings
@@ -31,7 +37,7 @@ from cofinal.progress import track
 MARKS = ("execution", "base_value")
 LEFT_OUT = "element left out"
 # Placement -> mark -> how evidence goes with it.
-Goings = dict[str, dict[str, Going | None]]
+MarkCorrelations = dict[str, dict[str, MarkCorrelation | None]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class WayResult:
 
     way: str
     target: str
-    removal: Removal
+    curves: DeletionInsertion
     randomised: Agreement | None
     """With the evidence of a model with random weights."""
     shuffled: Agreement | None
@@ -49,21 +55,21 @@ class WayResult:
     """Between models of different seeds; None for a single one."""
     faults: FaultFinding | None
     """None where no times of faults are known."""
-    elements: Goings
+    elements: MarkCorrelations
 
 
 @dataclass(frozen=True)
-class MethodStudy:
+class MethodResult:
     """All ways to explain one method's scores."""
 
     label: str
     seeds: int
     performances: int
-    """Explained ones."""
+    """PooledEvidence ones."""
     ways: list[WayResult]
     between: dict[str, dict[tuple[str, str], Agreement | None]]
     """Target -> pair of ways -> agreement."""
-    left_out: dict[str, Goings]
+    left_out: dict[str, MarkCorrelations]
     """Target -> how the worth of an element, left out, goes with its marks; all performances."""
     missing: list[str] = field(default_factory=list)
     """Ways that this method does not have."""
@@ -72,7 +78,7 @@ class MethodStudy:
 
 
 @dataclass(frozen=True)
-class Explained:
+class PooledEvidence:
     """Evidence of one method on held-out performances, folds and seeds put together."""
 
     positions: np.ndarray
@@ -83,7 +89,7 @@ class Explained:
     @classmethod
     def of(
         cls, dataset: Dataset, jobs: Sequence[Job], settings: ExplanationSettings, folder: Path
-    ) -> Explained:
+    ) -> PooledEvidence:
         """Reads the cells of a method."""
         seeds = list(dict.fromkeys(job.seeds[0] for job in jobs))
         cells: list[list[FoldEvidence]] = [[] for _ in seeds]
@@ -112,30 +118,30 @@ class Explained:
         return np.stack([np.concatenate([c.lost_random for c in folds]) for folds in self.cells])
 
 
-def study_methods(
+def measure_methods(
     dataset: Dataset,
     jobs: Mapping[str, Sequence[Job]],
     settings: ExplanationSettings,
     folder: Path,
     truth: Truth,
-) -> list[MethodStudy]:
-    """Measures every method of a benchmark, with progress; see `study_method`."""
+) -> list[MethodResult]:
+    """Measures every method of a benchmark, with progress; see `measure_method`."""
     found = []
     with track("measuring", len(jobs)) as advance:
         for label, several in jobs.items():
-            found.append(study_method(label, dataset, several, settings, folder, truth))
+            found.append(measure_method(label, dataset, several, settings, folder, truth))
             advance(len(found), label)
     return found
 
 
-def study_method(
+def measure_method(
     label: str,
     dataset: Dataset,
     jobs: Sequence[Job],
     settings: ExplanationSettings,
     folder: Path,
     truth: Truth,
-) -> MethodStudy:
+) -> MethodResult:
     """Measures everything of one method.
 
     Args:
@@ -146,11 +152,11 @@ def study_method(
         folder: the benchmark's folder.
         truth: what is known of the performances.
     """
-    explained = Explained.of(dataset, jobs, settings, folder)
+    explained = PooledEvidence.of(dataset, jobs, settings, folder)
     names = settings.evidence
     there = [w for w in range(len(names)) if np.isfinite(explained.lost[:, :, w]).all()]
     ways = [
-        study_way(explained, dataset, names[w], w, k, truth)
+        measure_way(explained, dataset, names[w], w, k, truth)
         for k in range(len(dataset.targets))
         for w in there
     ]
@@ -166,7 +172,7 @@ def study_method(
         for k, target in enumerate(dataset.targets)
     }
     worth = _worth(dataset, jobs, folder, truth)
-    return MethodStudy(
+    return MethodResult(
         label,
         len(explained.cells),
         len(explained.positions),
@@ -178,8 +184,8 @@ def study_method(
     )
 
 
-def study_way(
-    explained: Explained,
+def measure_way(
+    explained: PooledEvidence,
     dataset: Dataset,
     name: str,
     w: int,
@@ -204,7 +210,7 @@ def study_way(
     return WayResult(
         way=name,
         target=dataset.targets[k],
-        removal=removal(
+        curves=deletion_insertion(
             explained.lost[:, :, w, k],
             explained.lost_random[:, :, :, k],
             float(dataset.scores[:, k].std()),
@@ -213,16 +219,16 @@ def study_way(
         shuffled=agreement(trained, shuffled) if np.isfinite(shuffled[0]).all() else None,
         seeds=between_seeds(trained),
         faults=faults,
-        elements={place: goings(found, truth.sheets) for place, found in sums.items()},
+        elements={place: mark_correlations(found, truth.sheets) for place, found in sums.items()},
     )
 
 
-def goings(
+def mark_correlations(
     found: Mapping[int, np.ndarray], sheets: Mapping[int, Sequence[Element]]
-) -> dict[str, Going | None]:
+) -> dict[str, MarkCorrelation | None]:
     """How evidence (R, E) of elements goes with each of their marks."""
     return {
-        mark: goes_with(list(found.values()), [_marks(sheets[i], mark) for i in found])
+        mark: mark_correlation(list(found.values()), [_marks(sheets[i], mark) for i in found])
         for mark in MARKS
     }
 
@@ -237,9 +243,9 @@ def _worth(
     jobs: Sequence[Job],
     folder: Path,
     truth: Truth,
-) -> dict[str, Goings]:
+) -> dict[str, MarkCorrelations]:
     """Target -> placement -> mark -> how the worth of elements left out goes with it."""
-    found: dict[str, Goings] = {target: {} for target in dataset.targets}
+    found: dict[str, MarkCorrelations] = {target: {} for target in dataset.targets}
     for place, stretches in truth.placements.items():
         rows: dict[int, list[np.ndarray]] = {}
         for job in jobs:
@@ -247,5 +253,5 @@ def _worth(
                 rows.setdefault(i, []).append(points_KE)
         for k, target in enumerate(dataset.targets):
             each = {i: np.stack(points)[:, k] for i, points in rows.items()}
-            found[target][place] = goings(each, truth.sheets)
+            found[target][place] = mark_correlations(each, truth.sheets)
     return found
