@@ -23,12 +23,14 @@ from cofinal.config import (
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import calibrate
+from cofinal.methods import method_names
 from cofinal.methods.cofinal import CoFInAlSettings
 from cofinal.methods.ridge import RidgeSettings
 from cofinal.methods.svr import SvrSettings
+from cofinal.modelfolder.budget import Budget
 from cofinal.modelfolder.folder import load_model, save_model
 from cofinal.modelfolder.info import ModelInfo
-from cofinal.modelfolder.weights import WEIGHTS
+from cofinal.modelfolder.weights import WEIGHTS, build_within
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import Task
@@ -117,8 +119,8 @@ CHANGES: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (lambda c: c["task"].update(channels=True), "channels is True; expected a whole number"),
     (lambda c: c["task"].update(channels=0), "0 channels a clip; expected at least 1"),
     (lambda c: c["task"].update(channels=9), "is not of this configuration: size mismatch"),
-    (lambda c: c["task"].update(channels=10**12), "is not of this configuration: size mismatch"),
-    (lambda c: c["task"].update(channels=HUGE), "no model can be built of its configuration"),
+    (lambda c: c["task"].update(channels=10**12), "asks for more numbers than its file holds"),
+    (lambda c: c["task"].update(channels=HUGE), "asks for more numbers than its file holds"),
     (lambda c: c["task"].pop("targets"), "task lacks 'targets'"),
     (lambda c: c.update(task=[8, ["a"]]), "lacks an object 'task'"),
     (lambda c: c.pop("features"), "lacks an object 'features'"),
@@ -182,6 +184,58 @@ def test_a_hostile_config_takes_no_memory(copied: Path) -> None:
     change_config(copied, lambda config: config.update(members=10**9))
     told(copied)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
+
+
+@pytest.mark.parametrize("method", sorted(set(method_names()) - {"mean"}))
+def test_no_method_builds_what_its_file_does_not_hold(method: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CofinalError, match="asks for more numbers than its file holds"):
+        build_within(1000, Preset(method), Task(10**9, ("s",)))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
+
+
+@pytest.mark.parametrize("method", method_names())
+def test_what_a_method_holds_is_enough_to_build_it(method: str) -> None:
+    preset, task = Preset(method), Task(64, ("TES", "PCS"))
+    held = sum(tensor.numel() for tensor in build_model(preset, task).state_dict().values())
+    build_within(held, preset, task)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.empty(3, 4),
+        lambda: torch.zeros((3, 4)),
+        lambda: torch.ones(size=(3, 4)),
+        lambda: torch.rand(torch.Size([3, 4])),
+        lambda: torch.randn(3, 4, generator=torch.Generator()),
+        lambda: torch.full((3, 4), 1.0),
+        lambda: torch.linspace(0, 1, 12),
+        lambda: torch.linspace(0, 1, steps=12),
+        lambda: torch.logspace(0, 1, 12),
+        lambda: torch.eye(3, 4),
+        lambda: torch.zeros(12),
+        lambda: torch.nn.Parameter(torch.empty(3, 4)),
+        lambda: torch.nn.Linear(4, 3, bias=False).weight,
+        lambda: torch.nn.Embedding(3, 4).weight,
+    ],
+)
+def test_constructors_are_counted(make: Callable[[], torch.Tensor]) -> None:
+    with Budget(12) as budget:
+        assert make().numel() == 12
+    assert budget.left == 0
+    with pytest.raises(CofinalError), Budget(11):
+        make()
+
+
+def test_square_and_repeated_tensors_are_counted() -> None:
+    with Budget(100) as budget:
+        torch.eye(4)
+        assert budget.left == 100 - 16
+        torch.ones(3).repeat(4, 2)
+        assert budget.left == 100 - 16 - 3 - 24
+    with pytest.raises(CofinalError), Budget(10**12):
+        torch.eye(10**7)
 
 
 def harmed(name: str, change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Any], None]:

@@ -19,7 +19,17 @@ from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import Task
 
-HEAVY = ["sklearn", "scipy", "mapie", "joblib", "pandas", "matplotlib", "rich.progress"]
+HEAVY = [
+    "sklearn",
+    "scipy",
+    "mapie",
+    "joblib",
+    "pandas",
+    "matplotlib",
+    "rich.progress",
+    "sympy",
+    "torch._dynamo",
+]
 TASK = Task(8, ("TES", "PCS"))
 
 

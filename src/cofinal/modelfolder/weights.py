@@ -1,7 +1,7 @@
 """`model.safetensors`: the tensors of a model. A stranger's cannot ask for memory or time.
 
-The file's header, whose shapes cannot promise more than the file holds, is compared with a model
-of the same configuration without storage; only if they agree is anything built.
+The file's header, whose shapes cannot promise more than the file holds, is compared with what its
+configuration means before the tensors are read; building may ask for no more than that header.
 
 Letters: M members; saved tensors are named "members.0.…", "members.1.…".
 """
@@ -17,12 +17,15 @@ from torch import Tensor
 
 from cofinal.config import Preset
 from cofinal.errors import CofinalError
+from cofinal.modelfolder.budget import Budget
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import AssessmentModel, Task
 from cofinal.settings import quoted
 
 WEIGHTS = "model.safetensors"
+# Building makes tensors on the way: several times what remains, and a few of fixed size.
+TEMPORARY, SPARE = 4, 2**20
 # How safetensors names the kinds of numbers that a model may have.
 KINDS = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
@@ -47,9 +50,8 @@ def read_weights(path: Path, preset: Preset, task: Task, members: int) -> Ensemb
         CofinalError: no safetensors, or tensors that are not those of the configuration.
     """
     try:
-        check_header(header(path), preset, task, members)
-        with torch.random.fork_rng(devices=[]):  # weights that are drawn are overwritten at once
-            model = Ensemble([build_model(preset, task).float() for _ in range(members)])
+        numbers = check_header(header(path), preset, task, members)
+        model = Ensemble([build_within(numbers, preset, task) for _ in range(members)])
         model.load_state_dict(load_file(path))
     except (SafetensorError, OSError, RuntimeError) as error:
         raise CofinalError(f"{WEIGHTS} cannot be read: {_line(error)}") from error
@@ -70,8 +72,11 @@ def header(path: Path) -> dict[str, Tensor]:
     return found
 
 
-def check_header(found: dict[str, Tensor], preset: Preset, task: Task, members: int) -> None:
-    """Compares what a file holds with what its configuration means, before anything is built.
+def check_header(found: dict[str, Tensor], preset: Preset, task: Task, members: int) -> int:
+    """Compares what a file holds with what its configuration means, before anything is read.
+
+    Returns:
+        How many numbers a member holds.
 
     Raises:
         CofinalError: another number of members, or tensors of other names, shapes or kinds.
@@ -90,24 +95,28 @@ def check_header(found: dict[str, Tensor], preset: Preset, task: Task, members: 
     edges = first.get("edges_KG")
     if edges is None or edges.shape[:1] != (len(task.targets),):
         raise CofinalError(f"{WEIGHTS} is not of a model with {len(task.targets)} targets")
-    model = without_storage(preset, task)
+    numbers = sum(tensor.numel() for tensor in first.values())
+    model = build_within(numbers, preset, task)
+    kinds = {name: tensor.dtype for name, tensor in model.state_dict().items()}
     try:
-        model.load_state_dict(first)
+        model.load_state_dict(first, assign=True)
     except RuntimeError as error:
         raise CofinalError(f"{WEIGHTS} is not of this configuration: {_line(error)}") from error
-    for name, tensor in model.state_dict().items():
-        if tensor.dtype != first[name].dtype:
-            raise CofinalError(f"{WEIGHTS}: {name} is {first[name].dtype}, expected {tensor.dtype}")
+    for name, kind in kinds.items():
+        if first[name].dtype != kind:
+            raise CofinalError(f"{WEIGHTS}: {name} is {first[name].dtype}, expected {kind}")
+    return numbers
 
 
-def without_storage(preset: Preset, task: Task) -> AssessmentModel:
-    """A model of which only names, shapes and kinds exist.
+def build_within(numbers: int, preset: Preset, task: Task) -> AssessmentModel:
+    """A model of a configuration, if that asks for no more numbers than given, and some to spare.
 
     Raises:
-        CofinalError: a configuration that no model can be built of.
+        CofinalError: a configuration that asks for more, or that no model can be built of.
     """
     try:
-        with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        # Weights that are drawn are overwritten at once: whoever loads a model keeps the dice.
+        with torch.random.fork_rng(devices=[]), Budget(TEMPORARY * numbers + SPARE):
             return build_model(preset, task).float()
     except CofinalError:
         raise
