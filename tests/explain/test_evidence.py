@@ -297,6 +297,25 @@ def test_told_moments_are_worth_what_the_score_loses_without_them() -> None:
             gone = range(one.first_clip, one.first_clip + one.clips)
             without = scorer.score(np.delete(features.values, gone, axis=0))[target.target]
             assert one.value == pytest.approx(target.score - without.score, abs=1e-5)
+        sizes = [abs(one.value) for one in target.moments]
+        assert sizes == sorted(sizes, reverse=True)
+
+
+def test_moments_of_all_targets_are_left_out_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer, features = scorer_of("ridge"), performance(20)
+    prediction = scorer.score(features)
+    assert len(prediction.targets) > 1
+    batches = []
+    forward = Ensemble.forward
+
+    def counted(self: Ensemble, clips: torch.Tensor, mask: torch.Tensor) -> object:
+        batches.append(int((mask.sum(1) == 20).sum()))
+        return forward(self, clips, mask)
+
+    monkeypatch.setattr(Ensemble, "forward", counted)
+    explanation.explain(scorer.model, features, prediction, None)
+    # The whole once for the evidence and once beside the moments, whatever the number of targets.
+    assert sum(batches) == 2
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from cofinal.times import span
 if TYPE_CHECKING:
     from cofinal.explain.elements import PlacedElement
     from cofinal.explain.evidence import Evidence
-    from cofinal.explain.explanation import Explanation, Told
+    from cofinal.explain.explanation import Explanation, TargetExplanation
     from cofinal.explain.moments import Moment
 
 
@@ -113,7 +113,7 @@ def describe(entry: Explanation) -> str:
 
 def line(one: Moment, evidence: Evidence) -> str:
     """A moment, for example "1:05 to 1:09: -0.80 points"."""
-    when = span(one.start_seconds, one.end_seconds, (one.first_clip, one.clips))
+    when = span(one.start_seconds, one.end_seconds, one.stretch)
     return f"{when}: {amount(one.value, evidence)}"
 
 
@@ -129,7 +129,7 @@ def element_line(one: PlacedElement, target: str, evidence: Evidence) -> str:
     return f"{one.number}. {one.element.name}, {when}: {amount(one.values[target], evidence)}"
 
 
-def neighbour_lines(told: Told) -> list[str]:
+def neighbour_lines(told: TargetExplanation) -> list[str]:
     """The training performances most like this one, a line per grade."""
     lines = []
     for grade, alike in enumerate(told.neighbours, 1):

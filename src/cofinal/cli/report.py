@@ -55,7 +55,7 @@ class ReportCommand(PerformancesCommand):
 
     def run(self) -> int:
         """Writes the report."""
-        from cofinal.reports.writing import check_target, write_report
+        from cofinal.reports.output import check_target, write_report
 
         self.refuse_none("report on")
         self.check_video()
@@ -114,8 +114,8 @@ class ReportCommand(PerformancesCommand):
         """Everything that the report shows; videos only if `out` is a page."""
         from cofinal.explain.explanation import explain
         from cofinal.modelfolder.aligner import element_source
-        from cofinal.reports.beside import read_beside
         from cofinal.reports.film import embeds, read_film
+        from cofinal.reports.human_scores import read_human_scores
         from cofinal.reports.model_facts import model_facts
         from cofinal.reports.page_data import Performance, Report, instants
         from cofinal.scorer import Scorer
@@ -123,9 +123,9 @@ class ReportCommand(PerformancesCommand):
         scorer = Scorer.load(self.model, self.confidence)
         index = scorer.neighbours
         source = element_source(self.sheet, self.model, scorer.info)
-        beside = read_beside(self.judges, self.labels)
+        human = read_human_scores(self.judges, self.labels)
         seen = [self.seen(scorer, path) for path in self.performances]
-        beside.check([features.id for features, _ in seen], scorer.targets)
+        human.check([features.id for features, _ in seen], scorer.targets)
         embed = embeds([video for _, video in seen if video], self.embed_video)
         how = (index, self.method, self.width, self.moments, source)
         performances = []
@@ -133,7 +133,7 @@ class ReportCommand(PerformancesCommand):
             prediction = scorer.score(features)
             told = explain(scorer.model, features, prediction, *how)
             film = read_film(video, out, embed, instants(told)) if video else None
-            known = (beside.marks_of(features.id), beside.given.get(features.id, {}))
+            known = (human.marks_of(features.id), human.given.get(features.id, {}))
             performances.append(Performance(prediction, told, film, *known))
         return Report(model_facts(scorer.model, scorer.info), tuple(performances))
 

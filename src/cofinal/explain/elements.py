@@ -18,7 +18,7 @@ import torch
 from cofinal.data.sheets import Element
 from cofinal.errors import CofinalError
 from cofinal.explain.aligner import Aligner, Placement
-from cofinal.explain.evidence import Evidence, score_points
+from cofinal.explain.evidence import Evidence
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import pad_clips
 from cofinal.records import ClipFeatures, Record
@@ -156,9 +156,8 @@ def stretch_points(
     """
     clips = torch.from_numpy(clips_TC).float()
     without = [torch.cat([clips[:first], clips[first + count :]]) for first, count in stretches]
-    score_EK = model.score(model(*pad_clips(without)))
-    worth_EK = score_points(model, clips[None]) - score_EK
-    points_KE: np.ndarray = worth_EK.T.double().numpy()
+    whole_1K, score_EK = model.score(model(*pad_clips([clips, *without]))).split([1, len(without)])
+    points_KE: np.ndarray = (whole_1K - score_EK).T.double().numpy()
     return points_KE
 
 

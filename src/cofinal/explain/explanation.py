@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import numpy as np
+
 from cofinal.errors import CofinalError
 from cofinal.explain.elements import ElementSource, PlacedElement, stretch_points
 from cofinal.explain.evidence import WIDTH, Evidence
@@ -22,7 +24,7 @@ SAME = 0.99
 
 
 @dataclass(frozen=True, eq=False)
-class Told(Record):
+class TargetExplanation(Record):
     """What is told of one target."""
 
     target: str
@@ -41,7 +43,7 @@ class Explanation(Record):
 
     id: str
     evidence: Evidence
-    targets: list[Told]
+    targets: list[TargetExplanation]
     strangeness: float | None
     """Percentage of training performances that are less unlike the rest of them."""
     elements: list[PlacedElement] = field(default_factory=list)
@@ -87,6 +89,9 @@ def explain(
     if moments < 1:
         raise CofinalError(f"--moments is {moments}; expected 1 or more")
     evidence = find_evidence(model, features, method, width)
+    found = {t.target: strongest(evidence, t.target, moments) for t in prediction.targets}
+    if method == "occlusion":
+        found = left_out_whole(model, features, found)
     targets = []
     for entry in prediction.targets:
         grades = len(entry.grade_probabilities or (1.0,))
@@ -95,25 +100,34 @@ def explain(
             for grade in range(1, grades + 1)
             if index is not None
         ]
-        found = strongest(evidence, entry.target, moments)
-        if method == "occlusion":
-            found = left_out_whole(model, features, found, evidence.row(entry.target))
-        targets.append(Told(entry.target, entry.score, entry.grade, grades, found, alike))
+        targets.append(
+            TargetExplanation(
+                entry.target, entry.score, entry.grade, grades, found[entry.target], alike
+            )
+        )
     percentile = index.strangeness(features.values).percentile if index else None
     elements = source.explain(model, features, evidence) if source else []
     return Explanation(prediction.id, evidence, targets, percentile, elements)
 
 
 def left_out_whole(
-    model: Ensemble, features: ClipFeatures, moments: list[Moment], k: int
-) -> list[Moment]:
-    """The moments with the points that target k loses without all their clips, strongest first."""
-    if not moments:
-        return []
-    stretches = [(one.first_clip, one.clips) for one in moments]
-    points_E = stretch_points(model, features.values, stretches)[k]
-    told = [replace(m, value=float(v)) for m, v in zip(moments, points_E, strict=True)]
-    return sorted(told, key=lambda one: -abs(one.value))
+    model: Ensemble, features: ClipFeatures, found: dict[str, list[Moment]]
+) -> dict[str, list[Moment]]:
+    """The moments of each target with the points it loses without all their clips, strongest first.
+
+    All moments are left out side by side, so that the whole is assessed once.
+    """
+    stretches = [one.stretch for moments in found.values() for one in moments]
+    if not stretches:
+        return found
+    points_KE = stretch_points(model, features.values, stretches)
+    worth = {}
+    for target, moments in found.items():
+        own_E, points_KE = np.split(points_KE, [len(moments)], axis=1)
+        k = model.first.task.targets.index(target)
+        told = [replace(m, value=float(v)) for m, v in zip(moments, own_E[k], strict=True)]
+        worth[target] = sorted(told, key=lambda one: -abs(one.value))
+    return worth
 
 
 def find_evidence(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofinal.explain.evidence import Evidence
+from cofinal.times import Stretch
 
 # What a neighbouring clip must count, beside the strongest one, to belong to its moment.
 NEIGHBOUR = 0.5
@@ -31,6 +32,11 @@ class Moment:
     """When it starts in the video, where known."""
     end_seconds: float | None = None
     """When the next clip starts."""
+
+    @property
+    def stretch(self) -> Stretch:
+        """Its clips."""
+        return self.first_clip, self.clips
 
 
 def strongest(evidence: Evidence, target: str, count: int = 3) -> list[Moment]:
@@ -57,13 +63,13 @@ def strongest(evidence: Evidence, target: str, count: int = 3) -> list[Moment]:
 
 
 # First clip, clips, value.
-Stretch = tuple[int, int, float]
+Run = tuple[int, int, float]
 
 
-def _windows(value_W: np.ndarray, width: int, count: int) -> list[Stretch]:
+def _windows(value_W: np.ndarray, width: int, count: int) -> list[Run]:
     """The strongest windows that do not overlap."""
     free_W = value_W != 0
-    found: list[Stretch] = []
+    found: list[Run] = []
     while len(found) < count and free_W.any():
         first = int(np.where(free_W, np.abs(value_W), -1.0).argmax())
         free_W[max(first - width + 1, 0) : first + width] = False
@@ -71,10 +77,10 @@ def _windows(value_W: np.ndarray, width: int, count: int) -> list[Stretch]:
     return found
 
 
-def _runs(value_T: np.ndarray, count: int) -> list[Stretch]:
+def _runs(value_T: np.ndarray, count: int) -> list[Run]:
     """Runs around the strongest clips, a clip or more apart."""
     free_T = value_T != 0
-    found: list[Stretch] = []
+    found: list[Run] = []
     while len(found) < count and free_T.any():
         peak = int(np.where(free_T, np.abs(value_T), -1.0).argmax())
         first, end = _grow(np.where(free_T, value_T, 0.0) / value_T[peak], peak)

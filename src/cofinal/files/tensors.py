@@ -26,7 +26,7 @@ def tensor_bytes(arrays: Arrays, about: dict[str, Any]) -> bytes:
     return save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, texts)
 
 
-def read_beside(
+def read_tensors(
     path: Path,
     layout: Layout,
     sha256: str | None,

@@ -13,7 +13,7 @@ import numpy as np
 from cofinal.data.sheets import read_sheets
 from cofinal.explain.aligner import Aligner, Lengths
 from cofinal.explain.elements import ElementSource
-from cofinal.files.tensors import Arrays, check_layout, names_in, read_beside, tensor_bytes
+from cofinal.files.tensors import Arrays, check_layout, names_in, read_tensors, tensor_bytes
 from cofinal.modelfolder.folder import ALIGNER
 from cofinal.modelfolder.info import ModelInfo
 
@@ -72,7 +72,7 @@ def read_aligner(folder: str | Path, info: ModelInfo) -> Aligner | None:
             float(trust),
         )
 
-    return read_beside(
+    return read_tensors(
         Path(folder) / ALIGNER, LAYOUT, info.files.get(ALIGNER), "aligner of elements", make
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cofinal.explain.neighbours import SEGMENTS, Embedding, NeighbourIndex
-from cofinal.files.tensors import Arrays, check_layout, names_in, read_beside, tensor_bytes
+from cofinal.files.tensors import Arrays, check_layout, names_in, read_tensors, tensor_bytes
 from cofinal.modelfolder.folder import NEIGHBOURS
 from cofinal.modelfolder.info import ModelInfo
 
@@ -63,7 +63,7 @@ def read_neighbours(folder: str | Path, info: ModelInfo) -> NeighbourIndex | Non
 
     path = Path(folder) / NEIGHBOURS
     sha256 = info.files.get(NEIGHBOURS)
-    return read_beside(path, LAYOUT, sha256, "index of training performances", make)
+    return read_tensors(path, LAYOUT, sha256, "index of training performances", make)
 
 
 def _check(ids: list[str], arrays: Arrays, info: ModelInfo) -> None:

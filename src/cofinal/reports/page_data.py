@@ -11,7 +11,7 @@ from typing import Any
 
 from cofinal.explain.elements import PlacedElement
 from cofinal.explain.evidence import Evidence
-from cofinal.explain.explanation import STRANGE, Explanation, Told
+from cofinal.explain.explanation import STRANGE, Explanation, TargetExplanation
 from cofinal.explain.neighbours import Neighbour
 from cofinal.records import Prediction, TargetPrediction
 from cofinal.reports.film import Film
@@ -55,7 +55,7 @@ class Performance:
         return None if times is None else times.step_seconds * self.prediction.clips
 
     @property
-    def targets(self) -> list[tuple[TargetPrediction, Told]]:
+    def targets(self) -> list[tuple[TargetPrediction, TargetExplanation]]:
         """What was predicted of each target, with what is told of it."""
         return list(zip(self.prediction.targets, self.explanation.targets, strict=True))
 

@@ -1,4 +1,4 @@
-"""What people know of the performances in a report: judges' marks and official scores.
+"""What people gave the performances in a report: judges' marks and official scores.
 
 Letters: N performances, J judges.
 """
@@ -17,8 +17,8 @@ from cofinal.errors import CofinalError
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What lies beside the performances; each part is empty where its file is not given."""
+class HumanScores:
+    """What people gave the performances; each part is empty where its file is not given."""
 
     judges: JudgeMarks | None = None
     given: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -59,14 +59,14 @@ class Beside:
                 )
 
 
-def read_beside(judges: Path | None, labels: Path | None) -> Beside:
+def read_human_scores(judges: Path | None, labels: Path | None) -> HumanScores:
     """Reads the files that are given.
 
     Raises:
         CofinalError: a file that cannot be read or is faulty.
     """
     files = {"--judges": judges, "--labels": labels}
-    return Beside(
+    return HumanScores(
         judge_marks(judges) if judges else None,
         _official(labels) if labels else {},
         {flag: path for flag, path in files.items() if path is not None},
