@@ -15,7 +15,7 @@ SOURCE = Path(cofinal.__file__).parent
 # Each layer may import itself and those before it.
 LAYERS = [
     {"version", "errors", "extras", "times"},
-    {"settings"},
+    {"settings", "brought"},
     {"methods"},
     {"records", "grades", "progress", "engines", "devices", "files"},
     {"config"},
@@ -30,7 +30,7 @@ LAYERS = [
     {"audit"},
     {"reports"},
     {"workflows", "scorer"},
-    {"estimator"},
+    {"estimator", "testing"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from cofinal.extraction.many import extract_many
     from cofinal.extraction.recipe import ExtractionRecipe
     from cofinal.generated.synthetic import generate, write_dataset
+    from cofinal.methods import use_method
     from cofinal.modelfolder.checkpoints import import_checkpoint
     from cofinal.modelfolder.folder import load_model, save_model
     from cofinal.models import build_model
@@ -100,6 +101,7 @@ _PUBLIC = {
     "train": "training.loop",
     "train_model": "workflows",
     "tune": "benchmark.tuning",
+    "use_method": "methods",
     "within_group_srcc": "evaluation.metrics",
     "write_dataset": "generated.synthetic",
 }
@@ -153,6 +155,7 @@ __all__ = [
     "train",
     "train_model",
     "tune",
+    "use_method",
     "within_group_srcc",
     "write_dataset",
 ]

@@ -24,7 +24,7 @@ from cofinal.config import (
     preset_names,
 )
 from cofinal.errors import CofinalError
-from cofinal.methods import method_names, settings_class
+from cofinal.methods import method_names, settings_class, use_method
 
 
 @dataclass(frozen=True)
@@ -185,8 +185,8 @@ class Benchmark:
         found = []
         for name in self.settings.methods or ((base.method,) if self.explanations else known):
             is_preset = name.endswith(".toml") or (name not in known and name in preset_names())
-            preset = load_preset(name) if is_preset else method_preset(name, base)
-            label = name if name in known else Path(name).stem
+            preset = load_preset(name) if is_preset else method_preset(use_method(name), base)
+            label = Path(name).stem if is_preset else preset.method.rpartition(":")[2]
             found.append(Entry(label, preset, self.choice(preset)))
         labels = [entry.label for entry in found]
         for label in labels:

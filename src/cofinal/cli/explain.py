@@ -48,10 +48,9 @@ class Explain(PerformancesCommand):
         """Explains and prints."""
         from cofinal.explain.explanation import explain
         from cofinal.modelfolder.aligner import element_source
-        from cofinal.scorer import Scorer
 
         self.refuse_none("explain")
-        scorer = Scorer.load(self.model)
+        scorer = self.scorer()
         index = scorer.neighbours
         source = element_source(self.sheet, self.model, scorer.info)
         how = (self.method, self.width, self.moments)

@@ -23,6 +23,9 @@ class PerformancesCommand:
     """Model folder."""
     performances: tyro.conf.Positional[tuple[Path, ...]]
     """One or more video files, or .npy files of clip features."""
+    model_class: str | None = field(default=None, kw_only=True)
+    """Class of your own that the model was trained with, my_method.py:MyMethod; a model folder
+    names it, but never makes its file run."""
     weights: str | None = field(default=None, kw_only=True)
     """For videos: checkpoint of the backbone, if it is not in the cache folder."""
     device: str = field(default="auto", kw_only=True)
@@ -32,6 +35,17 @@ class PerformancesCommand:
     """For videos: arithmetic of the backbone; bfloat16 is faster."""
     download: bool = field(default=False, kw_only=True)
     """For videos: say yes to fetching published weights that are not in the cache folder."""
+
+    def scorer(
+        self, confidence: float | None = None, per_grade: bool = False, device: str = "cpu"
+    ) -> Scorer:
+        """The model, ready to score."""
+        from cofinal.methods import use_method
+        from cofinal.scorer import Scorer
+
+        if self.model_class:
+            use_method(self.model_class)
+        return Scorer.load(self.model, confidence, per_grade, device)
 
     def refuse_none(self, what: str) -> None:
         """Refuses a command without performances."""

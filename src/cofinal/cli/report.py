@@ -118,9 +118,8 @@ class ReportCommand(PerformancesCommand):
         from cofinal.reports.human_scores import read_human_scores
         from cofinal.reports.model_facts import model_facts
         from cofinal.reports.page_data import Performance, Report, instants
-        from cofinal.scorer import Scorer
 
-        scorer = Scorer.load(self.model, self.confidence)
+        scorer = self.scorer(self.confidence)
         index = scorer.neighbours
         source = element_source(self.sheet, self.model, scorer.info)
         human = read_human_scores(self.judges, self.labels)

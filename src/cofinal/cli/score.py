@@ -36,10 +36,8 @@ class Score(PerformancesCommand):
 
     def run(self) -> int:
         """Scores and prints."""
-        from cofinal.scorer import Scorer
-
         self.refuse_none("score")
-        scorer = Scorer.load(self.model, self.confidence, self.per_grade, self.device)
+        scorer = self.scorer(self.confidence, self.per_grade, self.device)
         predictions = [scorer.score(self.features(scorer, path)) for path in self.performances]
         if self.json:
             print(json.dumps([prediction.to_json() for prediction in predictions], indent=2))

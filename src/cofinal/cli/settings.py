@@ -17,6 +17,7 @@ from cofinal.config import (
     method_preset,
 )
 from cofinal.errors import CofinalError
+from cofinal.methods import use_method
 
 
 def meant_preset(flags: Sequence[str]) -> Preset:
@@ -32,14 +33,14 @@ def meant_preset(flags: Sequence[str]) -> Preset:
         known, _ = scan.parse_known_args([flag for flag in flags if flag not in ("-h", "--help")])
     except argparse.ArgumentError as error:
         raise CofinalError(f"{error}; `--help` after the command tells its flags") from error
+    # Before the preset, which may be one of this very method.
+    method = known.method and use_method(known.method)
     preset = load_preset(known.preset or default_preset(known.dataset))
-    if known.method is None:
+    if method is None:
         return preset
     if known.preset is None:
-        return method_preset(known.method, preset)
-    if known.method == preset.method:
-        return preset
-    return Preset(known.method, training=preset.training)
+        return method_preset(method, preset)
+    return preset if method == preset.method else Preset(method, training=preset.training)
 
 
 def default_preset(dataset: str | None) -> str:
@@ -61,7 +62,7 @@ class MethodCommand:
     preset: str | None = field(default=None, kw_only=True)
     """Name of a preset or path of a TOML file; the data set's own preset if left out."""
     method: str | None = field(default=None, kw_only=True)
-    """Method, if it is not the preset's."""
+    """Method, if it is not the preset's: a name, or a class of your own, my_method.py:MyMethod."""
     json: bool = field(default=False, kw_only=True)
     """Print the result as JSON."""
 

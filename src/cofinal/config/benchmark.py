@@ -14,8 +14,9 @@ class BenchmarkSettings:
     """What is compared, and how."""
 
     methods: tuple[str, ...] = ()
-    """Methods by name, or presets by name or by the path of a TOML file, whose file name is then
-    the name in the table; all methods if none are named."""
+    """Methods by name, classes of your own (my_method.py:MyMethod), or presets by name or by the
+    path of a TOML file, whose file name is then the name in the table; all methods if none are
+    named."""
     protocols: tuple[str, ...] = ()
     """"kfold", "group:COLUMN", "final" (official split), "best-on-test" (optimistic). If none are
     named: kfold, every usable group column, and the official split where there is one."""

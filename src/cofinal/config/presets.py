@@ -12,7 +12,7 @@ import tomli_w
 from cofinal.config.toml import read_toml
 from cofinal.config.training import TrainingSettings
 from cofinal.errors import CofinalError
-from cofinal.methods import method_names, settings_class
+from cofinal.methods import code_of, method_names, settings_class, source_of, use_method
 from cofinal.settings import quoted, settings_from
 
 PRESET_FOLDER = Path(__file__).parents[1] / "presets"
@@ -40,8 +40,19 @@ class Preset:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for JSON; `preset_from` reads them back."""
-        return asdict(self)
+        """Plain values, for JSON, with what tells the state of a brought method's code."""
+        code = code_of(self.method)
+        return asdict(self) | ({} if code is None else {"code": code})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other processes, which know nothing of the methods that were brought to this one."""
+        return _in_another_process, (asdict(self), source_of(self.method))
+
+
+def _in_another_process(values: dict[str, Any], source: str | type | None) -> Preset:
+    if source is not None:
+        use_method(source)
+    return preset_from(values, "a preset")
 
 
 def own_training(method: str) -> TrainingSettings | None:
@@ -55,7 +66,7 @@ def own_training(method: str) -> TrainingSettings | None:
 
 def preset_from(values: dict[str, Any], where: str) -> Preset:
     """Builds a preset from plain values, as read from TOML or JSON."""
-    unknown = set(values) - {"method", "model", "training"}
+    unknown = set(values) - {"method", "model", "training", "code"}
     if unknown:
         raise CofinalError(
             f"{where}: {quoted(min(unknown))} is unknown; "
@@ -103,7 +114,7 @@ def preset_text(preset: Preset, comment: str = "") -> str:
         comment: lines for the top of the file.
     """
     lines = "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())
-    return lines + tomli_w.dumps(preset.to_json())
+    return lines + tomli_w.dumps(asdict(preset))
 
 
 def method_preset(method: str, otherwise: Preset) -> Preset:

@@ -16,6 +16,7 @@ from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import Calibration
 from cofinal.files.atomic import atomic_path, json_text, read_json
 from cofinal.files.digests import file_sha256
+from cofinal.methods import MissingMethodError
 from cofinal.modelfolder.card import CARD, model_card
 from cofinal.modelfolder.info import FORMAT, ModelInfo
 from cofinal.modelfolder.weights import WEIGHTS, read_weights, weight_bytes
@@ -108,6 +109,8 @@ def load_model(folder: str | Path) -> tuple[Ensemble, ModelInfo]:
             raise CofinalError(f"{WEIGHTS} is not the file that was saved with {CONFIG}")
         if CALIBRATION in info.files:
             info = replace(info, calibration=read_calibration(folder, info))
+    except MissingMethodError as error:
+        raise CofinalError(f"{folder}: {error}") from error
     except CofinalError as error:
         raise CofinalError(
             f"{folder} is a damaged model folder ({error}); copy it again or train anew"

@@ -5,22 +5,31 @@ from __future__ import annotations
 from importlib import import_module
 
 from cofinal.config import Preset
-from cofinal.methods import module_name, settings_class
+from cofinal.errors import CofinalError
+from cofinal.methods import brought_method, method_names, module_name, settings_class
 from cofinal.models.interface import AssessmentModel, Task
 
 
 def method_class(method: str) -> type[AssessmentModel]:
     """The class of a method: that of its file whose `Settings` are the method's."""
+    if method not in method_names():
+        found = brought_method(method).method_class
+        if not issubclass(found, AssessmentModel):
+            raise CofinalError(
+                f"method {method!r} is no AssessmentModel; derive the class from "
+                "cofinal.models.interface.AssessmentModel"
+            )
+        return found
     settings = settings_class(method)
     module = import_module(f"{__name__}.{module_name(method)}")
-    found: list[type[AssessmentModel]] = [
+    (own,) = (
         value
         for value in vars(module).values()
         if isinstance(value, type)
         and issubclass(value, AssessmentModel)
         and vars(value).get("Settings") is settings
-    ]
-    return found[0]
+    )
+    return own
 
 
 def build_model(preset: Preset, task: Task) -> AssessmentModel:

@@ -1,0 +1,252 @@
+"""What every method and every backbone must hold, as checks for one's own: the counterpart of
+scikit-learn's `check_estimator`.
+
+Letters: B videos, T clips, C backbone channels, G grades, K targets, N performances.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cofinal.config import Preset, TrainingSettings
+from cofinal.data.dataset import Dataset
+from cofinal.generated.synthetic import generate
+from cofinal.methods import use_method
+from cofinal.modelfolder.folder import load_model, save_model
+from cofinal.modelfolder.info import ModelInfo
+from cofinal.models import build_model
+from cofinal.models.ensemble import Ensemble
+from cofinal.models.inference import predict_scores
+from cofinal.models.interface import AssessmentModel, ModelOutput, Task, pad_clips
+from cofinal.training.loop import train
+
+CHANNELS = 6
+# Rounding of float32, in points and as a share.
+TOLERANCE = 2e-5
+TRAINING = TrainingSettings(epochs=2, batch_size=4, members=2)
+
+
+def check_method(method: str | type, settings: Any = None) -> None:
+    """Runs all checks on a method.
+
+    Args:
+        method: a class, "PATH.py:CLASS", or a name.
+        settings: its settings in the checks; small ones make them quick. None for the defaults.
+
+    Raises:
+        AssertionError: one line for each check that fails, with what was found.
+        CofinalError: no method at all.
+
+    Example:
+        check_method(MyMethod, MyMethod.Settings(width=8))
+    """
+    preset = Preset(use_method(method), settings, TRAINING)
+    failures = {name: failure(check, preset) for name, check in METHOD_CHECKS.items()}
+    told = [f"- {name}: {text}" for name, text in failures.items() if text]
+    if told:
+        raise AssertionError(
+            f"{preset.method} fails {len(told)} of {len(failures)} checks:\n" + "\n".join(told)
+        )
+
+
+def failure(check: Callable[[Any], None], subject: Any) -> str | None:
+    """What is wrong with the subject of a check, in a line; None if nothing is."""
+    try:
+        check(subject)
+    except AssertionError as error:
+        return " ".join(str(error).split())
+    except Exception as error:  # whatever a method of one's own may raise
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def same(found: Tensor, expected: Tensor, where: str, tolerance: float = TOLERANCE) -> None:
+    """Refuses numbers that differ by more than a tolerance, absolute and as a share."""
+    assert found.shape == expected.shape, (
+        f"{where}: {tuple(found.shape)} numbers, not {tuple(expected.shape)}"
+    )
+    difference = (found - expected).abs()
+    close = difference <= tolerance * (1 + expected.abs())
+    assert bool(close.all()), (
+        f"{where}: off by {float(difference.nan_to_num(nan=torch.inf).max()):.3g}"
+    )
+
+
+def make_clips(lengths: list[int], seed: int = 0) -> list[Tensor]:
+    """Clips (T, C) for each T, drawn by chance."""
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(length, CHANNELS, generator=generator) for length in lengths]
+
+
+def prepared_model(preset: Preset, targets: int = 2) -> AssessmentModel:
+    """A model of eight performances, with random weights: fresh ones answer all nearly the same."""
+    torch.manual_seed(0)
+    names = tuple(f"target{k}" for k in range(targets))
+    model = build_model(preset, Task(CHANNELS, names))
+    clips = make_clips([9, 5, 12, 7, 10, 6, 8, 11], seed=1)
+    rng = np.random.default_rng(0)
+    model.prepare(clips, rng.uniform(5, 25, (len(clips), targets)))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return model.eval()
+
+
+@torch.no_grad()
+def scores(model: AssessmentModel, clips: list[Tensor]) -> Tensor:
+    """Scores in points (B, K)."""
+    return model.score(model(*pad_clips(clips)))
+
+
+def performances() -> Dataset:
+    """A small generated data set: 16 performances of 12 to 18 clips, two targets."""
+    made = generate(16, channels=CHANNELS, clips=(12, 18), seed=3)
+    return Dataset.from_arrays(made.clips, made.scores)
+
+
+def trained_scores(preset: Preset, dataset: Dataset) -> np.ndarray:
+    """What a training says of its own performances (N, K)."""
+    return predict_scores(train(dataset, preset, show_progress=False), dataset.clips)
+
+
+def batch_independence(preset: Preset) -> None:
+    """The answer does not depend on the rest of the batch."""
+    model, clips = prepared_model(preset), make_clips([7, 3, 11, 1])
+    alone = torch.cat([scores(model, [one]) for one in clips])
+    same(scores(model, clips), alone, "scores in a batch and alone")
+
+
+def padding_invariance(preset: Preset) -> None:
+    """Padding is invisible, whatever it holds."""
+    model, clips = prepared_model(preset), make_clips([7, 3])
+    clips_BTC, mask_BT = pad_clips(clips)
+    wider_BTC = torch.nn.functional.pad(clips_BTC, (0, 0, 0, 4))
+    wider_BT = torch.nn.functional.pad(mask_BT, (0, 4))
+    dirty_BTC = wider_BTC.masked_fill(~wider_BT.unsqueeze(-1), 100.0)
+    with torch.no_grad():
+        clean, dirty = model(clips_BTC, mask_BT), model(dirty_BTC, wider_BT)
+    same(model.score(dirty), model.score(clean), "scores with other padding")
+    if dirty.attention_BKGT is not None:
+        on_padding = dirty.attention_BKGT.masked_select(~wider_BT[:, None, None])
+        assert (on_padding == 0).all(), "attention falls on padding"
+
+
+def batch_permutation(preset: Preset) -> None:
+    """The order of the batch permutes the answers."""
+    model, clips = prepared_model(preset), make_clips([7, 3, 11])
+    order = [2, 0, 1]
+    permuted = scores(model, [clips[i] for i in order])
+    same(permuted, scores(model, clips)[order], "scores in another order")
+
+
+def any_size(preset: Preset) -> None:
+    """Any number of clips, and of targets, gives finite scores."""
+    for targets in (1, 3):
+        answer = scores(prepared_model(preset, targets), make_clips([1, 2, 400]))
+        assert answer.shape == (3, targets), f"{tuple(answer.shape)} scores for 3 x {targets}"
+        assert torch.isfinite(answer).all(), "a score of 1, 2 or 400 clips is not finite"
+
+
+def shares_and_probabilities(preset: Preset) -> None:
+    """Attention and grade probabilities are not negative and sum to one; places are 0 to 1."""
+    model = prepared_model(preset)
+    with torch.no_grad():
+        output: ModelOutput = model(*pad_clips(make_clips([7, 3, 11])))
+    for what, shares in (
+        ("attention", output.attention_BKGT),
+        ("grade probabilities", output.grade_probabilities_BKG),
+    ):
+        if shares is not None:
+            assert (shares >= 0).all(), f"{what}: {float(shares.min()):.3g} is negative"
+            same(shares.sum(-1), torch.ones(shares.shape[:-1]), f"sums of {what}")
+    if output.grade_probabilities_BKG is not None:
+        place_BKG = output.place_BKG
+        assert place_BKG is not None, "there are grade probabilities, but no places"
+        assert ((place_BKG >= 0) & (place_BKG <= 1)).all(), "a place is not between 0 and 1"
+
+
+def any_precision(preset: Preset) -> None:
+    """Features of any float type are read."""
+    model, clips = prepared_model(preset), make_clips([7, 3])
+    for precision in (torch.float16, torch.bfloat16, torch.float64):
+        answer = scores(model, [values.to(precision) for values in clips])
+        same(answer.float(), scores(model, clips), f"scores of {precision} features", 0.05)
+
+
+def evaluation_is_repeatable(preset: Preset) -> None:
+    """Asked twice, a model answers the same."""
+    model, clips = prepared_model(preset), make_clips([7, 3])
+    assert torch.equal(scores(model, clips), scores(model, clips)), "a second answer differs"
+
+
+def saving_and_loading(preset: Preset) -> None:
+    """A saved and loaded model answers the same."""
+    dataset = performances()
+    model = train(dataset, preset, show_progress=False)
+    info = ModelInfo(preset, Task(dataset.channels, dataset.targets))
+    with tempfile.TemporaryDirectory() as folder:
+        save_model(model, info, Path(folder) / "model")
+        loaded, _ = load_model(Path(folder) / "model")
+    before, after = (predict_scores(one, dataset.clips) for one in (model, loaded))
+    assert np.array_equal(before, after), f"scores differ by {np.abs(before - after).max():.3g}"
+
+
+def same_seed_same_run(preset: Preset) -> None:
+    """The same seed gives the same run; another seed another, where there is anything to train."""
+    dataset = performances()
+    first, again = (trained_scores(preset, dataset) for _ in range(2))
+    assert np.array_equal(first, again), "two trainings of one seed differ"
+    other = replace(preset, training=replace(preset.training, seed=1))
+    differs = not np.array_equal(first, trained_scores(other, dataset))
+    trained = build_model(preset, Task(CHANNELS, ("score",))).trains_by_gradient
+    assert differs == trained, (
+        "another seed changes nothing in a trained method"
+        if trained
+        else "the seed changes a method that has no parameters"
+    )
+
+
+def training_lowers_the_loss(preset: Preset) -> None:
+    """The loss on the training performances falls, where there is one."""
+    if not build_model(preset, Task(CHANNELS, ("score",))).trains_by_gradient:
+        return
+    dataset = performances()
+    clips = [torch.from_numpy(values) for values in dataset.clips]
+    scores_NK = torch.from_numpy(dataset.scores).float()
+    totals: list[float] = []
+
+    @torch.no_grad()
+    def total_loss(models: list[Ensemble]) -> None:
+        member = models[0].first
+        staged_BTC, mask_BT = pad_clips([member.fixed_stage(values) for values in clips])
+        terms = member.training_loss(staged_BTC, mask_BT, scores_NK)
+        totals.append(float(sum(terms.values())))
+
+    training = replace(preset.training, epochs=15, members=1, mixing=0.0)
+    train(dataset, replace(preset, training=training), show_progress=False, after_epoch=total_loss)
+    assert totals[-1] < totals[0], f"{totals[0]:.4g} after one epoch, {totals[-1]:.4g} after all"
+
+
+METHOD_CHECKS: Mapping[str, Callable[[Preset], None]] = {
+    check.__name__: check
+    for check in (
+        batch_independence,
+        padding_invariance,
+        batch_permutation,
+        any_size,
+        shares_and_probabilities,
+        any_precision,
+        evaluation_is_repeatable,
+        saving_and_loading,
+        same_seed_same_run,
+        training_lowers_the_loss,
+    )
+}
