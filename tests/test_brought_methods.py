@@ -1,4 +1,4 @@
-"""Methods of one's own: from a file or a package, in every command, and back from a model folder."""
+"""Methods of one's own: from a file or a package, in every command, and back from a folder."""
 
 from __future__ import annotations
 
@@ -115,9 +115,9 @@ def test_an_installed_package_offers_its_methods_by_name(
     importlib.import_module("cofinal.methods")._BROUGHT.clear()
     scorer = Scorer.load(tmp_path / "run" / "model")
     assert scorer.info.preset.to_json()["code"] == "nearest 1.5"
-    with pytest.raises(CofinalError, match="'absent' of nearest 1.5 cannot be imported"):
+    with pytest.raises(CofinalError, match=r"'absent' of nearest 1\.5 cannot be imported"):
         Preset("absent")
-    with pytest.raises(CofinalError, match="method 'near' is unknown; choose one of .*nearest"):
+    with pytest.raises(CofinalError, match=r"method 'near' is unknown; choose one of .*nearest"):
         Preset("near")
     sys.modules.pop("package_of_nearest", None)
 
@@ -164,7 +164,7 @@ def test_a_class_that_is_no_model_gets_one_sentence(tmp_path: Path) -> None:
     text = "from cofinal.settings import MethodSettings\nclass A:\n    Settings = MethodSettings\n"
     (tmp_path / "own.py").write_text(text)
     name = use_method(f"{tmp_path / 'own.py'}:A")
-    with pytest.raises(CofinalError, match="'own.py:A' is no AssessmentModel; derive the class"):
+    with pytest.raises(CofinalError, match=r"'own.py:A' is no AssessmentModel; derive the class"):
         method_class(name)
 
 
