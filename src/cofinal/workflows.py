@@ -23,6 +23,7 @@ from cofinal.explain.neighbours import NeighbourIndex
 from cofinal.files.lock import alone_in
 from cofinal.modelfolder.folder import save_model
 from cofinal.modelfolder.info import MeasuredCoverage, ModelInfo
+from cofinal.models import learns_from_judges
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.inference import predict_scores
 from cofinal.models.interface import Task
@@ -67,7 +68,7 @@ def train_model(
     Raises:
         CofinalError: unfit data, or `folder` holds another run, or one that is going on.
     """
-    dataset = load_dataset(source)
+    dataset = load_dataset(source, learns_from_judges(preset))
     plan = plan_calibration(dataset.split("train"), calibration, preset.training.seed)
     training = plan.training
     aligner = None if sheet is None else aligner_of(training, read_sheets(sheet), str(sheet))

@@ -52,14 +52,16 @@ class Audit(MethodCommand):
         """Audits and prints the ranking."""
         from cofinal.audit.labels.suspects import audit_labels
         from cofinal.data.dataset import load_dataset, read_labels
+        from cofinal.models import learns_from_judges
 
         if self.top < 1:
             raise CofinalError(f"setting top is {self.top}; expected 1 or more")
-        dataset = load_dataset(self.source)
+        preset = self.chosen_preset()
+        dataset = load_dataset(self.source, learns_from_judges(preset))
         with track("auditing", 1.0) as advance:
             suspects = audit_labels(
                 dataset,
-                self.chosen_preset(),
+                preset,
                 self.folds,
                 self.repeats,
                 self.per_category,

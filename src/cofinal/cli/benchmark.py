@@ -110,6 +110,7 @@ class Benchmark:
         from cofinal.audit.explanations.tables import ExplanationResult, draw_explanations
         from cofinal.audit.explanations.truth import read_truth, sheet_file
         from cofinal.data.dataset import load_dataset
+        from cofinal.models import learns_from_judges
         from cofinal.progress import track
         from cofinal.training.runs import data_fingerprint
 
@@ -118,8 +119,10 @@ class Benchmark:
             raise CofinalError(
                 f"--engine is {self.engine!r}; explanations are judged here: use --workers"
             )
-        dataset = load_dataset(self.source)
-        jobs = plan_folds(dataset, self.entries(), self.settings)
+        entries = self.entries()
+        marks = any(learns_from_judges(entry.preset) for entry in entries)
+        dataset = load_dataset(self.source, marks)
+        jobs = plan_folds(dataset, entries, self.settings)
         sheet = sheet_file(self.source, self.explaining.sheet)
         truth = read_truth(dataset, sheet, held_out_parts(jobs))
         with track("explanations", 1) as advance:
@@ -161,14 +164,13 @@ class Benchmark:
     def human(self, dataset: Any) -> list[Any]:
         """What one judge achieves, where the judges' marks are at hand."""
         from cofinal.agreement.human import human_rows
-        from cofinal.data.judges import judge_file, judge_marks
 
-        path = judge_file(self.source)
-        if path is None:
+        judged = dataset.judged and dataset.judged.of(dataset.ids)
+        if judged is None:
             return []
         groups = dataset.groups.get(self.settings.within or "event")
         named = dict(zip(dataset.ids, groups, strict=True)) if groups else None
-        return human_rows(judge_marks(path, dataset.ids), named)
+        return human_rows(judged, named)
 
     def published(self) -> tuple[Any, ...]:
         """Numbers from papers on this data set."""

@@ -28,9 +28,10 @@ class Evaluate(MethodCommand):
         """Evaluates and prints the table."""
         from cofinal.data.dataset import load_dataset
         from cofinal.evaluation.evaluate import evaluate
+        from cofinal.models import learns_from_judges
 
-        dataset = load_dataset(self.source)
         preset = self.chosen_preset()
+        dataset = load_dataset(self.source, learns_from_judges(preset))
         with track("evaluating", 1.0) as advance:
             result = evaluate(
                 dataset,

@@ -48,11 +48,12 @@ class Tune(MethodCommand):
         from cofinal.benchmark.optuna_study import import_optuna
         from cofinal.benchmark.tuning import tune
         from cofinal.data.dataset import load_dataset
+        from cofinal.models import learns_from_judges
 
         import_optuna()  # its absence is told before data are read
         preset = self.chosen_preset()
         space = load_space(self.space, preset) if self.space else None
-        dataset = load_dataset(self.source)
+        dataset = load_dataset(self.source, learns_from_judges(preset))
         with track("tuning", 1.0) as advance:
             result = tune(
                 dataset,

@@ -33,7 +33,7 @@ from cofinal.data.features import (
     video_times,
 )
 from cofinal.data.findings import Finding, refuse_errors
-from cofinal.data.judges import judge_file, judge_marks, panel_marks
+from cofinal.data.judges import JudgeMarks, judge_file, judge_marks, panel_marks
 from cofinal.data.labels import Label, LabelTable, read_card_labels, read_csv_labels
 from cofinal.errors import CofinalError
 from cofinal.records import ClipFeatures, FeatureRecipe, Record, first_faulty_clip
@@ -63,6 +63,8 @@ class Dataset(Record):
     where features.json tells."""
     marks: np.ndarray | None = None
     """(N, K, J) points of each judge, NaN where one gave none; None if there are no marks."""
+    judged: JudgeMarks | None = None
+    """What they were read from, perhaps of other performances too."""
 
     @classmethod
     def from_arrays(
@@ -275,8 +277,13 @@ def of_category(labels: Sequence[Label], category: str | None) -> list[Label]:
     return kept
 
 
-def load_dataset(source: DataSource) -> Dataset:
+def load_dataset(source: DataSource, judges: bool = True) -> Dataset:
     """Reads labels and features of a data source into memory, once.
+
+    Args:
+        source: where they lie.
+        judges: whether to read the judges' marks of a published data set, which few methods need;
+            those that the source names are read anyway.
 
     Raises:
         CofinalError: anything that makes the data unfit for training; the message names the first
@@ -300,10 +307,10 @@ def load_dataset(source: DataSource) -> Dataset:
     refuse_errors(findings)
     columns = sorted({name for label in labels for name in label.groups})
     ids = tuple(label.id for label in labels)
-    judges = judge_file(source)
     # A data set's own sheets may tell of more performances than are labelled here.
     known = [label.id for label in table.labels] if source.judges else None
-    judged = judge_marks(judges, known) if judges else None
+    marked = judge_file(source) if judges or source.judges else None
+    judged = judge_marks(marked, known) if marked else None
     return Dataset(
         name=Path(source.dataset).stem,
         targets=targets,
@@ -316,4 +323,5 @@ def load_dataset(source: DataSource) -> Dataset:
         recipe=expected_recipe(source, folder),
         video_times={name: video_times(described, name) for name in ids},
         marks=panel_marks(judged, ids, targets) if judged else None,
+        judged=judged,
     )

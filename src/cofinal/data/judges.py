@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,19 @@ class JudgeMarks:
     """Target -> names of the J judges or seats."""
     again: dict[str, np.ndarray] = field(default_factory=dict)
     """Target -> (O - 1, N, J) points on later occasions, NaN where there was none."""
+
+    def of(self, ids: Sequence[str]) -> JudgeMarks | None:
+        """The marks of some performances alone; None if there are none."""
+        wanted = set(ids)
+        kept = np.array([identifier in wanted for identifier in self.ids], dtype=bool)
+        if not kept.any():
+            return None
+        return replace(
+            self,
+            ids=tuple(compress(self.ids, kept)),
+            marks={target: marks_NJ[kept] for target, marks_NJ in self.marks.items()},
+            again={target: marks_ONJ[:, kept] for target, marks_ONJ in self.again.items()},
+        )
 
 
 def judge_file(source: DataSource) -> Path | None:

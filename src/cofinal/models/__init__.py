@@ -32,6 +32,11 @@ def method_class(method: str) -> type[AssessmentModel]:
     return own
 
 
+def learns_from_judges(preset: Preset) -> bool:
+    """Whether the preset's method learns from the mark of each judge."""
+    return method_class(preset.method).learns_from_judges
+
+
 def build_model(preset: Preset, task: Task) -> AssessmentModel:
     """A fresh, unprepared model of the preset's method."""
     return method_class(preset.method)(task, preset.model)

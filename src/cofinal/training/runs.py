@@ -19,7 +19,7 @@ from cofinal.config import Preset
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.files.atomic import atomic_path, read_json, write_json, write_text
-from cofinal.models import method_class
+from cofinal.models import learns_from_judges
 from cofinal.version import __version__
 
 SETTINGS = "settings.json"
@@ -38,8 +38,7 @@ def data_fingerprint(dataset: Dataset) -> dict[str, Any]:
 
 def marks_fingerprint(dataset: Dataset, preset: Preset) -> dict[str, str | None]:
     """A hash of the judges' marks, for a method that learns from them; else nothing."""
-    learned = method_class(preset.method).learns_from_judges
-    return {"marks_sha256": dataset.marks_sha256} if learned else {}
+    return {"marks_sha256": dataset.marks_sha256} if learns_from_judges(preset) else {}
 
 
 def code_version() -> dict[str, str]:
