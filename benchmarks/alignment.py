@@ -109,9 +109,10 @@ def shuffled(dataset: Dataset, orders: list[Order]) -> Place:
 def ceiling(dataset: Dataset, orders: list[Order]) -> Place:
     """What the same model does when it is told the times of the training performances."""
     aligner = fit_aligner(dataset.clips, orders, rounds=0)
-    F, step = len(aligner.families) + 1, dataset.recipe.seconds_per_clip
+    F, clips = len(aligner.families) + 1, dataset.recipe.times()
     rows, moments_F3 = [], np.zeros((F, 3))
-    assert step is not None
+    assert clips is not None
+    step = clips.step_seconds
     for i, order in enumerate(orders):
         own_T = truth(features_of(dataset, i), order)
         classes = np.array([*aligner.classes(order), F - 1])
@@ -310,7 +311,8 @@ def fisv(folder: Path, shuffles: int) -> dict[str, Any]:
             ):
                 lost = [own > aligner.log_likelihood(features, other) for other in others]
                 wins[name] += [float(np.mean(lost))] if lost else []
-            length = len(features.values) * (dataset.recipe.seconds_per_clip or 1.0)
+            times = features.times
+            length = len(features.values) * (times.step_seconds if times else 1.0)
             for element, place in zip(orders[i], aligner.place(features, orders[i]), strict=True):
                 assert place.start_seconds is not None and place.end_seconds is not None
                 middle = (place.start_seconds + place.end_seconds) / 2 / length

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import cofinal
-from cofinal.generated.synthetic import RECIPE, features_for_scores, write_features
+from cofinal.generated.synthetic import RECIPE, write_features
+from published import features_for_scores
 from shared_files import data_folder, fixture_folder
 
 ROOT = Path(__file__).resolve().parents[1]

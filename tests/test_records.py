@@ -39,14 +39,6 @@ def test_recipes_differ_only_where_both_know() -> None:
     ]
 
 
-def test_seconds_per_clip_follow_stride_and_frame_rate() -> None:
-    assert FeatureRecipe(clip_frames=32, fps=25.0).seconds_per_clip == pytest.approx(1.28)
-    assert FeatureRecipe(
-        clip_frames=32, stride_frames=16, fps=25.0
-    ).seconds_per_clip == pytest.approx(0.64)
-    assert FeatureRecipe(clip_frames=32).seconds_per_clip is None
-
-
 def test_prediction_is_found_by_target_and_becomes_json() -> None:
     attention = np.full((2, 3), 1 / 3, dtype=np.float32)
     entry = TargetPrediction("PCS", 27.5, 1, (0.6, 0.4), (20.0, 28.0, 35.0), 0.9, attention)

@@ -71,12 +71,6 @@ class FeatureRecipe:
             if isinstance(value, int | float) and not value > 0:
                 raise CofinalError(f"{name} is {value}; expected more than 0")
 
-    @property
-    def seconds_per_clip(self) -> float | None:
-        """Seconds from one clip's start to the next one's, where the recipe alone tells."""
-        stride = self.stride_frames or self.clip_frames
-        return stride / self.fps if stride and isinstance(self.fps, float | int) else None
-
     def times(self, first_clip_seconds: float = 0.0, fps: float | None = None) -> ClipTimes | None:
         """When the clips of a video are; None where that is not known.
 

@@ -11,6 +11,7 @@ from cofinal.config import DataSource
 from cofinal.data.dataset import Dataset, load_dataset
 from cofinal.errors import CofinalError
 from cofinal.generated.synthetic import generate, write_dataset
+from cofinal.times import ClipTimes
 from published import write_rg
 from shared_files import data_folder
 
@@ -31,7 +32,7 @@ def test_fisv_reads_as_published_with_both_targets() -> None:
     assert {values.dtype for values in dataset.clips} == {np.dtype(np.float16)}
     stored = np.load(folder / "features" / f"{dataset.ids[7]}.npy")
     np.testing.assert_array_equal(dataset.clips[7], stored)
-    assert dataset.recipe.seconds_per_clip == 32 / 25
+    assert dataset.times(7) == ClipTimes(0.0, 32 / 25, 32 / 25)
 
 
 def test_rg_reads_as_published_all_apparatus_together(rg: Path) -> None:

@@ -110,17 +110,3 @@ def write_dataset(folder: str | Path, generated: Generated) -> Path:
     write_features(folder / "features", ids, generated.clips)
     write_text(folder / "labels.csv", csv_text(["id", *TARGETS, "split", "event"], columns))
     return folder / "labels.csv"
-
-
-def features_for_scores(
-    scores: np.ndarray, channels: int, clips: tuple[int, int], seed: int = 0
-) -> list[np.ndarray]:
-    """Features that fit given scores (N, K), for label files whose real features are not at hand.
-
-    Nothing measured on them says anything about real performances; they show that a path works.
-    """
-    rng = np.random.default_rng(seed)
-    unit = (scores - scores.mean(0)) / np.maximum(scores.std(0), 1e-9)
-    noise = rng.normal(0, 0.5, (len(scores), ELEMENTS, scores.shape[1]))
-    events = np.zeros(len(scores), dtype=int)
-    return render(unit[:, None, :] + noise, events, channels, clips, rng)
