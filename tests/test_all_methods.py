@@ -41,6 +41,10 @@ SMALL = {
     "musdl": {"width": 8, "bins": 11, "seats": 2},
     "ms-lstm": {"width": 6, "parts": 10, "rows": 3, "principal_components": 5},
     "action-net": {"width": 8, "principal_components": 5},
+    "dae": {"width": 8},
+    "hgcn": {"width": 8, "principal_components": 6, "clips": 5, "scenes": 3},
+    "t2cr": {"width": 8, "heads": 2, "principal_components": 5, "clips": 6, "exemplars": 9},
+    "phi": {"width": 8, "principal_components": 5, "rank": 4, "steps": 2},
     "core": {"width": 8, "principal_components": 5, "exemplars": 9, "depth": 2, "segments": 3},
 }
 
@@ -58,7 +62,18 @@ def test_every_method_passes(method: str, check: str) -> None:
 
 @pytest.mark.parametrize(
     "released",
-    ["cofinal-released", "gdlt", "ridge", "svr", "usdl", "musdl", "mean", "action-net"],
+    [
+        "cofinal-released",
+        "gdlt",
+        "ridge",
+        "svr",
+        "usdl",
+        "musdl",
+        "mean",
+        "action-net",
+        "dae",
+        "phi",
+    ],
 )
 def test_order_of_clips_is_unseen_by_methods_that_claim_so(released: str) -> None:
     model, clips = prepared_model(small_preset(released)), make_clips([9])

@@ -19,13 +19,13 @@ from cofinal.layers.summary import float_range
 class Attention(nn.Module):
     """Multi-head attention of queries over a masked memory."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, biases: bool = True) -> None:
         super().__init__()
         if width % heads:
             raise CofinalError(f"width {width} is not divisible by {heads} heads; change either")
         self.heads = heads
-        self.to_query = nn.Linear(width, width)
-        self.to_key_value = nn.Linear(width, 2 * width)
+        self.to_query = nn.Linear(width, width, bias=biases)
+        self.to_key_value = nn.Linear(width, 2 * width, bias=biases)
         self.to_output = nn.Linear(width, width)
 
     def forward(

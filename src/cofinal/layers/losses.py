@@ -1,7 +1,7 @@
 """Every loss, one function with its equation.
 
 Letters: B videos, G grades, S sub-grades, K targets, D model width, E embedding width, Q queries,
-L score bins,
+L score bins, M both views of B videos,
 R attention rows, P attended parts.
 """
 
@@ -125,3 +125,56 @@ def hardest_triplet(features_BQD: Tensor, margin: float = 1.0) -> Tensor:
     farthest_M = distance_MM.masked_fill(~same_MM, -torch.inf).amax(1)
     nearest_M = distance_MM.masked_fill(same_MM, torch.inf).amin(1)
     return F.relu(farthest_M - nearest_M + margin).mean()
+
+
+def gaussian_likelihood(
+    mean: Tensor, log_variance: Tensor, target: Tensor, error: float = 0.6, spread: float = 0.4
+) -> Tensor:
+    """Mean of a (target - mean)^2 / variance + b log variance, with weights a and b.
+
+    With a = b = 1/2 it is the negative logarithm of a Gaussian's density, less a constant.
+    Source: DAE (Zhang et al. 2023) as its authors tell it, with a = .6 and b = .4.
+    """
+    return (error * (target - mean).square() / log_variance.exp() + spread * log_variance).mean()
+
+
+def path_contrast(first_BD: Tensor, second_BD: Tensor, temperature: float = 0.1) -> Tensor:
+    """Two views of one video are alike, those of different videos are not (NT-Xent).
+
+    Over all 2B vectors: mean of -log softmax over the others of cosine / temperature, at the other
+    view. 0 for one video. Source: Chen et al., ICML 2020, as T2CR uses it.
+    """
+    unit_MD = F.normalize(torch.cat([first_BD, second_BD]), dim=-1)
+    own_MM = torch.eye(len(unit_MD), device=unit_MD.device, dtype=torch.bool)
+    logits_MM = (unit_MD @ unit_MD.T / temperature).masked_fill(own_MM, -torch.inf)
+    log_share_MM = logits_MM.log_softmax(-1)
+    partner = [log_share_MM.diagonal(offset) for offset in (len(first_BD), -len(first_BD))]
+    return -torch.cat(partner).mean()
+
+
+def list_divergence(features_BD: Tensor, scores_BK: Tensor, temperature: float = 0.1) -> Tensor:
+    """Videos are alike in features as they are in quality: mean over videos of the divergence of
+    softmax over the others of cosine / temperature, from softmax of -mean |difference of scores|.
+
+    0 for fewer than three videos. Ours, for PHI's list-wise term, whose form is not known.
+
+    Args:
+        features_BD: features of videos.
+        scores_BK: their scores, in training deviations.
+        temperature: of the cosines; differences of scores are taken as they are.
+    """
+    if len(features_BD) < 3:
+        return features_BD.new_zeros(())
+    unit_BD = F.normalize(features_BD, dim=-1)
+    apart_BB = (scores_BK[:, None] - scores_BK[None, :]).abs().mean(-1)
+    log_alike_BB, log_near_BB = (
+        others_only(logits_BB).log_softmax(-1)
+        for logits_BB in (unit_BD @ unit_BD.T / temperature, -apart_BB)
+    )
+    return divergences(log_alike_BB, log_near_BB.exp()).mean()
+
+
+def others_only(square_BB: Tensor) -> Tensor:
+    """A square without its diagonal: (B, B - 1)."""
+    B = len(square_BB)
+    return square_BB.flatten()[1:].view(B - 1, B + 1)[:, :-1].reshape(B, B - 1)

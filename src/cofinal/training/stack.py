@@ -74,7 +74,8 @@ class MemberStack:
     def clip_gradients(self, largest: float) -> None:
         """Limits each member's gradient norm, as if it were trained alone."""
         gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
-        norm_M = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0).sqrt()
+        squares_PM = torch.stack([g.square().reshape(len(g), -1).sum(1) for g in gradients])
+        norm_M = squares_PM.sum(0).sqrt()
         factor_M = (largest / norm_M.clamp(min=1e-12)).clamp(max=1.0)
         for gradient in gradients:
             gradient.mul_(factor_M.view(-1, *[1] * (gradient.dim() - 1)))
