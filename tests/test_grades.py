@@ -46,6 +46,29 @@ def test_equal_count_grades_are_equally_often_met(scores: np.ndarray, grades: in
     assert counts.max() - counts.min() <= 2
 
 
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.integers(0, 6), min_size=8, max_size=40), st.integers(1, 5))
+def test_ties_leave_no_grade_empty(tied: list[int], grades: int) -> None:
+    """As when half of the labels are tied at the lowest score."""
+    scores = np.array(tied, dtype=np.float64)
+    different = len(set(tied))
+    if different < 2:
+        return
+    if different < grades:
+        with pytest.raises(CofinalError, match=f"{different} different scores cannot fill"):
+            grade_edges(scores, grades)
+        return
+    edges = grade_edges(scores, grades)
+    assert (np.diff(edges) > 0).all()
+    assert np.bincount(grade_of(scores, edges), minlength=grades).all()
+
+
+def test_ties_at_the_lowest_score_are_one_grade() -> None:
+    scores = np.array([1.0] * 12 + [2, 3, 4, 5, 6, 7])
+    edges = grade_edges(scores, 3)
+    np.testing.assert_allclose(edges, [0.4, 1.5, 4.5, 7.6])
+
+
 def test_equal_width_grades_are_equally_wide_and_reach_beyond_training() -> None:
     edges = grade_edges(np.array([10.0, 20.0]), 4, "equal-width", margin=0.1)
     np.testing.assert_allclose(edges, [9, 12, 15, 18, 21])

@@ -52,14 +52,35 @@ def grade_edges(
         raise CofinalError(
             f"grade spacing {spacing!r} is unknown; use 'equal-width' or 'equal-count'"
         )
-    inner = np.quantile(scores, np.arange(1, grades) / grades)
-    edges = np.concatenate([[outer_low], inner, [outer_high]])
-    if not (np.diff(edges) > 0).all():
+    distinct = np.unique(scores)
+    if len(distinct) < grades:
         raise CofinalError(
-            f"{len(np.unique(scores))} different scores cannot fill {grades} equal-count grades; "
+            f"{len(distinct)} different scores cannot fill {grades} equal-count grades; "
             "ask for fewer grades or for 'equal-width' ones"
         )
-    return edges
+    inner = np.quantile(scores, np.arange(1, grades) / grades)
+    counts = np.bincount((scores[:, None] >= inner).sum(1), minlength=grades)
+    if not counts.all():
+        inner = _cuts_between(scores, grades)
+    return np.concatenate([[outer_low], inner, [outer_high]])
+
+
+def _cuts_between(scores: np.ndarray, grades: int) -> np.ndarray:
+    """Inner edges (grades - 1,) halfway between neighbouring scores, for scores with many ties.
+
+    Every grade is met, and about as often as ties allow: each cut takes, of what the grades below
+    left, the share of one grade, as nearly as whole scores can, and leaves a score for every other.
+    """
+    distinct, counts = np.unique(scores, return_counts=True)
+    below = np.cumsum(counts)[:-1]
+    cuts: list[int] = []
+    for grade in range(1, grades):
+        first = cuts[-1] + 1 if cuts else 0
+        allowed = below[first : len(below) - (grades - 1 - grade)]
+        taken = below[cuts[-1]] if cuts else 0
+        wanted = taken + (len(scores) - taken) / (grades - grade + 1)
+        cuts.append(first + int(np.abs(allowed - wanted).argmin()))
+    return (distinct[cuts] + distinct[np.add(cuts, 1)]) / 2
 
 
 def to_unit_score(score: Any, edges: Any) -> Any:

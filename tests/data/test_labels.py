@@ -163,14 +163,16 @@ def test_rg_labels_read_as_published() -> None:
 
 def test_own_columns_find_their_roles(tmp_path: Path) -> None:
     text = (
-        "id,jump,coach,split,category,art\n1,3.5,Ann,test,junior,2\n2,4,Bob,,,\n3,5,Ann,train,,1\n"
+        "ID,jump,coach,Split,category,art\n"
+        "1,3.5,Ann,test,junior,2.5\n2,4,Bob,,,\n3,5,Ann,train,,1\n"
     )
     table = own(tmp_path, text)
     assert [target.name for target in table.targets] == ["jump", "art"]
-    one, three = table.labels
-    assert (one.scores, one.split, one.category) == ({"jump": 3.5, "art": 2.0}, "test", "junior")
+    one, two, three = table.labels
+    assert (one.scores, one.split, one.category) == ({"jump": 3.5, "art": 2.5}, "test", "junior")
+    assert (two.scores, two.split) == ({"jump": 4.0}, "train")
     assert (three.split, three.category, three.groups) == ("train", None, {"coach": "Ann"})
-    assert found(table) == [("label-missing", "labels.csv", 3, "error")]
+    assert found(table) == [("label-missing", "labels.csv", 3, "warning")]
 
 
 def test_named_targets_leave_other_numbers_as_groups(tmp_path: Path) -> None:
@@ -185,8 +187,9 @@ def test_negative_scores_of_ones_own_are_sound(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "kind"),
     [
-        ("2,", "label-missing"),
         ("2,x", "label-not-a-number"),
+        ("2,1_0", "label-not-a-number"),
+        ("2,\uff11", "label-not-a-number"),
         ("2,nan", "label-not-finite"),
         ("2,-inf", "label-not-finite"),
         ("2", "label-columns"),

@@ -23,12 +23,14 @@ class Check:
     def run(self) -> int:
         """Checks and prints every finding with file and line."""
         from cofinal.data.checks import check_dataset
+        from cofinal.data.taken import taken_for
 
         findings = check_dataset(self.source)
         errors = sum(finding.severity == "error" for finding in findings)
         if self.json:
             print(json.dumps([finding.to_json() for finding in findings], indent=2))
         else:
+            print(taken_for(self.source))
             for finding in findings:
                 print(f"{finding.severity} [{finding.kind}] {finding}")
             print(f"errors: {errors}, warnings: {len(findings) - errors}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,10 +35,12 @@ class Train(MethodCommand):
 
     def run(self) -> int:
         """Trains, and measures on the test split where there is one."""
+        from cofinal.data.taken import taken_for
         from cofinal.modelfolder.card import coverage_lines
         from cofinal.workflows import train_model
 
         preset = self.chosen_preset()
+        print(taken_for(self.source), file=sys.stderr)
         outcome = train_model(
             self.source,
             preset,

@@ -277,6 +277,11 @@ def of_category(labels: Sequence[Label], category: str | None) -> list[Label]:
     return kept
 
 
+def labelled(labels: Sequence[Label], targets: Sequence[str]) -> list[Label]:
+    """Labels that have a score of every target; the others are left out."""
+    return [label for label in labels if all(name in label.scores for name in targets)]
+
+
 def load_dataset(source: DataSource, judges: bool = True) -> Dataset:
     """Reads labels and features of a data source into memory, once.
 
@@ -297,9 +302,11 @@ def load_dataset(source: DataSource, judges: bool = True) -> Dataset:
     table = read_labels(source)
     refuse_errors(table.findings)
     targets = chosen_targets(source, table)
-    labels = of_category(table.labels, source.category)
+    labels = labelled(of_category(table.labels, source.category), targets)
     if not labels:
-        raise CofinalError(f"{source.dataset} has no labelled performance")
+        raise CofinalError(
+            f"{source.dataset} has no labelled performance with {' and '.join(targets)}"
+        )
     folder = feature_folder(source)
     described = read_description(folder)
     findings: list[Finding] = []

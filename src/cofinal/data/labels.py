@@ -8,17 +8,24 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from cofinal.data.cards import Card, LabelLayout, Target
+from cofinal.data.columns import Columns, read_columns
 from cofinal.data.findings import Finding
 from cofinal.errors import CofinalError
-from cofinal.files.tables import comma_advice, csv_rows, number, read_text
+from cofinal.files.tables import csv_rows, number, read_text
 
-# Columns of one's own CSV that have a fixed meaning.
-RESERVED = ("id", "split", "category")
+# Words for a split, in capitals or not; an empty cell means "train".
+SPLITS = {"train": {"", "train", "training"}, "test": {"test", "testing", "held-out"}}
+# Characters of a cell that a message quotes.
+SHOWN = 80
+# Cells that say that there is no score.
+MISSING = {"", "-", "na", "n/a", "none", "null"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ class Label:
 
     id: str
     scores: dict[str, float]
-    """Target name -> points."""
+    """Target name -> points; a target without a score is absent."""
     split: str
     file: str
     line: int
@@ -40,6 +47,8 @@ class LabelTable:
     """All labels of a data set with what is wrong with them."""
 
     targets: tuple[Target, ...]
+    columns: Columns | None = None
+    """What the columns were taken for, in one's own CSV."""
     labels: list[Label] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
@@ -130,37 +139,53 @@ def _add(
     layout: LabelLayout | None = None,
 ) -> None:
     """Adds one label, or the findings that keep it out."""
-    scores, faults = {}, []
-    for target in table.targets:
-        text = values[target.column].strip()
-        score = number(text)
-        if not text:
-            faults.append(("label-missing", f"{identifier} has no {target.name}"))
-        elif score is None:
-            faults.append(("label-not-a-number", f"{target.name} of {identifier} is {text!r}"))
-        elif not math.isfinite(score):
-            faults.append(("label-not-finite", f"{target.name} of {identifier} is {text}"))
-        elif target.range and not target.range[0] <= score <= target.range[1]:
-            low, high = target.range
-            faults.append(
-                (
-                    "label-out-of-range",
-                    f"{target.name} of {identifier} is {score:g}, outside {low:g} to {high:g}",
-                )
-            )
-        else:
-            scores[target.name] = score
-    for kind, message in faults:
-        table.findings.append(Finding(kind, message + "; correct the label", str(path), line))
+    identifier = composed(identifier)
+    # One's own CSV may lack scores; published files that do are damaged.
+    scores, faults = _scores(table.targets, values, identifier, own=layout is None)
+    for kind, message, severity in faults:
+        table.findings.append(Finding(kind, message, str(path), line, severity))
     if not names_a_file(identifier):
         table.findings.append(
             Finding("id-invalid", f"id {identifier!r} names no feature file", str(path), line)
         )
-    elif not faults:
+    elif all(severity == "warning" for _, _, severity in faults):
         category = values.get("category") or None
         if layout and layout.category == "prefix":
             category = identifier.split("_", maxsplit=1)[0]
         table.labels.append(Label(identifier, scores, split, str(path), line, category))
+
+
+def composed(text: str) -> str:
+    """Text with composed accents: file systems and spreadsheets write them in two ways."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _scores(
+    targets: Sequence[Target], values: dict[str, str], identifier: str, own: bool
+) -> tuple[dict[str, float], list[tuple[str, str, Literal["error", "warning"]]]]:
+    """The scores of one line, and what is wrong with the others: kind, sentence, severity."""
+    scores: dict[str, float] = {}
+    faults: list[tuple[str, str, Literal["error", "warning"]]] = []
+    for target in targets:
+        text = values[target.column].strip()
+        score, shown = number(text), repr(text[:SHOWN])
+        if text.casefold() in MISSING:
+            advice = "it is left out where that is learned" if own else "correct the label"
+            message = f"{identifier} has no {target.name}; {advice}"
+            faults.append(("label-missing", message, "warning" if own else "error"))
+        elif score is None:
+            message = f"{target.name} of {identifier} is {shown}; correct the label"
+            faults.append(("label-not-a-number", message, "error"))
+        elif not math.isfinite(score):
+            message = f"{target.name} of {identifier} is {text[:SHOWN]}; correct the label"
+            faults.append(("label-not-finite", message, "error"))
+        elif target.range and not target.range[0] <= score <= target.range[1]:
+            low, high = target.range
+            message = f"{target.name} of {identifier} is {score:g}, outside {low:g} to {high:g}"
+            faults.append(("label-out-of-range", message + "; correct the label", "error"))
+        else:
+            scores[target.name] = score
+    return scores, faults
 
 
 def _read_groups(card: Card, folder: Path, table: LabelTable) -> dict[str, dict[str, str]]:
@@ -175,74 +200,89 @@ def _read_groups(card: Card, folder: Path, table: LabelTable) -> dict[str, dict[
             Finding("groups-columns", f"column {missing[0]!r} is missing", str(path), 1)
         )
         return {}
-    return {row["id"]: {c: row[c] or "" for c in card.group_columns} for row in reader}
+    groups: dict[str, dict[str, str]] = {}
+    for row in reader:
+        identifier = composed((row["id"] or "").strip())
+        if identifier in groups:
+            message = f"id {identifier} occurs before; keep one line for each performance"
+            table.findings.append(Finding("groups-twice", message, str(path), reader.line_num))
+        known = {c: composed((row[c] or "").strip()) for c in card.group_columns}
+        groups.setdefault(identifier, known)
+    return groups
 
 
 def read_csv_labels(path: Path, targets: tuple[str, ...] = ()) -> LabelTable:
     """Reads one's own CSV: `id`, one column per target, optional `split`, `category`, groups.
 
-    Without `targets`, the columns in which most cells are numbers are the targets; the other
-    columns are groups.
+    Which column is what is told in `cofinal.data.columns`. A performance may lack scores; whoever
+    needs them leaves it out.
 
     Raises:
-        CofinalError: no `id` column, a named target that is no column, or no targets at all.
+        CofinalError: no `id` column, a named target that is no column, or no telling which columns
+            are scores.
     """
     rows = csv_rows(path)
-    header = [name.strip() for name in rows[0][1]] if rows else []
-    if "id" not in header or len(set(header)) != len(header):
-        raise CofinalError(
-            f"{path}: the first line is {', '.join(header)!r}; "
-            f"expected different column names, one of them 'id'{comma_advice(header)}"
-        )
-    free = [name for name in header if name not in RESERVED]
-    for name in targets:
-        if name not in free:
-            raise CofinalError(
-                f"{path} has no column {name!r} for a target; it has {', '.join(free)}"
-            )
+    header = rows[0][1] if rows else []
     body = [(line, [c.strip() for c in row]) for line, row in rows[1:] if any(row)]
-    names = targets or _numeric_columns(header, [cells for _, cells in body])
-    if not names:
-        raise CofinalError(_no_numbers(path, header, body))
-    table = LabelTable(tuple(Target(name, name) for name in names))
-    groups = [name for name in free if name not in names]
+    if rows and not body:
+        raise CofinalError(f"{path} has no line under its header; expected one per performance")
+    whole = [(line, cells) for line, cells in body if len(cells) == len(header)]
+    columns = read_columns(path, header, whole, targets)
+    table = LabelTable(tuple(Target(name, name) for name in columns.targets), columns)
     for line, cells in body:
         if len(cells) != len(header):
             message = f"{len(cells)} cells instead of {len(header)}"
             table.findings.append(Finding("label-columns", message, str(path), line))
             continue
-        values = dict(zip(header, cells, strict=True))
+        values = dict(zip(columns.header, cells, strict=True))
+        split = split_name(values.get("split", ""))
         before = len(table.labels)
-        _add(table, values, values["id"], values.get("split") or "train", path, line)
+        _add(table, values, values["id"], split, path, line)
         if len(table.labels) > before:
-            table.labels[-1].groups.update({name: values[name] for name in groups})
+            groups = {name: composed(values[name]) for name in columns.groups}
+            table.labels[-1].groups.update(groups)
+    if columns.nameless:
+        table.findings.append(_nameless(columns.nameless, path))
+    _find_unused(table)
     _find_repeats(table)
     return table
 
 
-def _no_numbers(path: Path, header: list[str], body: list[tuple[int, list[str]]]) -> str:
-    """Why no column counts as numbers: no lines, decimal commas, or really none."""
-    if not body:
-        return f"{path} has no line under its header; expected one per performance"
-    for line, cells in body:
-        for name, text in zip(header, cells, strict=False):
-            if number(text) is None and number(text.replace(",", ".")) is not None:
-                return (
-                    f"{path}:{line}: {name} is {text!r}; expected a point instead of the comma, "
-                    "so save numbers with decimal points"
-                )
-    return f"{path} has no column of numbers; expected one per target"
+def split_name(text: str) -> str:
+    """The split that a cell means, whatever its letters; "train" if it is empty."""
+    name = text.casefold()
+    return next((split for split, words in SPLITS.items() if name in words), name)
 
 
-def _numeric_columns(header: list[str], rows: list[list[str]]) -> tuple[str, ...]:
-    """Columns in which more than half of the filled cells are numbers."""
-    names = []
-    for k, name in enumerate(header):
-        cells = [row[k] for row in rows if len(row) == len(header) and row[k]]
-        numbers = sum(number(cell) is not None for cell in cells)
-        if name not in RESERVED and numbers > len(cells) / 2:
-            names.append(name)
-    return tuple(names)
+def _nameless(columns: list[int], path: Path) -> Finding:
+    first, last = columns[0], columns[-1]
+    which = f"columns {first} to {last} have" if last > first else f"column {first} has"
+    return Finding(
+        "column-nameless",
+        f"{which} no name and {'are' if last > first else 'is'} left out; "
+        "give every column that counts a name",
+        str(path),
+        1,
+        "warning",
+    )
+
+
+def _find_unused(table: LabelTable) -> None:
+    """Finds splits that are neither train nor test: their performances serve nothing."""
+    for name in dict.fromkeys(label.split for label in table.labels):
+        if name in SPLITS:
+            continue
+        rows = [label for label in table.labels if label.split == name]
+        table.findings.append(
+            Finding(
+                "split-unused",
+                f"{len(rows)} performances are in split {name!r}, which neither trains nor tests; "
+                "call it train or test if it should",
+                rows[0].file,
+                rows[0].line,
+                "warning",
+            )
+        )
 
 
 def _find_repeats(table: LabelTable) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from typing import Any
 from cofinal.errors import CofinalError
 
 WORDS = {dict: "an object", list: "a list", str: "text", type(None): "null"}
+
+NUMBER = re.compile(
+    r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|infinity|nan)", re.ASCII | re.IGNORECASE
+)
 
 
 def read_text(path: Path) -> str:
@@ -30,11 +35,11 @@ def read_text(path: Path) -> str:
 
 
 def number(text: str) -> float | None:
-    """The number in a cell, or None."""
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    """The number in a cell, or None.
+
+    Python reads "2014_1" and digits of every script as numbers; here they are names.
+    """
+    return float(text) if NUMBER.fullmatch(text.strip()) else None
 
 
 def csv_rows(path: Path) -> list[tuple[int, list[str]]]:

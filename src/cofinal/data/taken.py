@@ -1,0 +1,56 @@
+"""What the columns and rows of a data source were taken for, told in one line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from cofinal.config import DataSource
+from cofinal.data.dataset import chosen_targets, labelled, of_category, read_labels
+from cofinal.data.labels import Label, LabelTable
+
+
+def taken_for(source: DataSource) -> str:
+    """Tells targets, groups, splits and what is left out, so that no guess goes unseen.
+
+    Raises:
+        CofinalError: labels that cannot be read.
+    """
+    table = read_labels(source)
+    targets = chosen_targets(source, table)
+    labels = of_category(table.labels, source.category)
+    used = labelled(labels, targets)
+    said = [
+        f"{len(used)} performances",
+        f"{'targets' if len(targets) > 1 else 'target'} {', '.join(targets)}",
+        _groups(table, used),
+        _splits(used),
+        _left_out(table, labels, targets),
+    ]
+    return f"{Path(source.dataset).name}: {'; '.join(part for part in said if part)}"
+
+
+def _groups(table: LabelTable, labels: Sequence[Label]) -> str:
+    numeric = table.columns.numeric if table.columns else ()
+    names = dict.fromkeys(name for label in labels for name in label.groups)
+    told = [f"{name} (numbers)" if name in numeric else name for name in names]
+    return f"groups {', '.join(told)}" if told else "no groups"
+
+
+def _splits(labels: Sequence[Label]) -> str:
+    counts = Counter(label.split for label in labels)
+    if set(counts) == {"train"}:
+        return "no test split"
+    return f"splits {', '.join(f'{name} {count}' for name, count in counts.most_common())}"
+
+
+def _left_out(table: LabelTable, labels: Sequence[Label], targets: Sequence[str]) -> str:
+    """Performances without scores, other targets, and columns without a name."""
+    without = Counter(name for label in labels for name in targets if name not in label.scores)
+    told = [f"{count} without {name}" for name, count in without.items()]
+    told += [target.name for target in table.targets if target.name not in targets]
+    nameless = table.columns.nameless if table.columns else []
+    if nameless:
+        told.append(f"columns without a name: {', '.join(map(str, nameless))}")
+    return f"left out {', '.join(told)}" if told else ""
