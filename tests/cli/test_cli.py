@@ -38,13 +38,19 @@ helps = pytest.mark.parametrize("command", ["", *COMMANDS], ids=lambda name: nam
 
 
 def mistake(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
-    """Runs a command that must fail with one line on standard error, which is returned."""
+    """Runs a command that must fail with one line on standard error, which is returned.
+
+    Before it, `train` tells what the columns of the labels were taken for.
+    """
     capsys.readouterr()
     assert main(arguments) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert re.fullmatch(r"cofinal: error: [^\n]+\n", captured.err)
-    return captured.err
+    told = re.fullmatch(
+        r"(\S+: \d+ performances; [^\n]+\n)?(cofinal: error: [^\n]+\n)", captured.err
+    )
+    assert told, captured.err
+    return told[2]
 
 
 def train(source: DataSource, *more: str) -> list[str]:
