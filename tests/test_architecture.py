@@ -15,7 +15,8 @@ SOURCE = Path(cofinal.__file__).parent
 # Each layer may import itself and those before it.
 LAYERS = [
     {"version", "errors", "extras", "times"},
-    {"settings", "brought"},
+    {"settings"},
+    {"brought"},
     {"methods"},
     {"records", "grades", "progress", "engines", "devices", "files"},
     {"config"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import pickle
 import shutil
 import sys
@@ -17,7 +16,7 @@ from cofinal.brought import class_in_file
 from cofinal.cli.main import main
 from cofinal.config import default_space, method_preset
 from cofinal.files.atomic import read_json
-from cofinal.methods import settings_class
+from cofinal.methods import BROUGHT, settings_class
 from cofinal.models import method_class
 from cofinal.testing import check_method
 
@@ -35,7 +34,8 @@ def data(generated_source: DataSource) -> list[str]:
 @pytest.fixture
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process to which nobody has brought a method."""
-    monkeypatch.setattr("cofinal.methods._BROUGHT", {})
+    for name in list(BROUGHT.known):
+        monkeypatch.delitem(BROUGHT.known, name)
 
 
 def test_a_method_in_a_file_passes_the_checks() -> None:
@@ -63,7 +63,7 @@ def test_a_model_folder_runs_no_file_that_its_user_did_not_name(
     assert generated_source.data is not None
     features = sorted(generated_source.data.glob("*.npy"))[0]
     scored = Scorer.load(model).score(features)
-    importlib.import_module("cofinal.methods")._BROUGHT.clear()
+    BROUGHT.known.clear()
     capsys.readouterr()
     assert main(["score", str(model), str(features)]) == 1
     told = capsys.readouterr().err
@@ -93,7 +93,7 @@ def test_it_is_evaluated_tuned_and_compared_in_processes_of_their_own(
 def test_another_process_is_brought_the_same_method() -> None:
     preset = replace(Preset(use_method(OWN)), model=settings_class(NAME)(neighbours=5))  # type: ignore[call-arg]
     sent = pickle.dumps(preset)
-    importlib.import_module("cofinal.methods")._BROUGHT.clear()
+    BROUGHT.known.clear()
     found = pickle.loads(sent)
     assert (found.method, found.model.neighbours) == (NAME, 5)
     assert method_class(NAME).__name__ == "Nearest"
@@ -112,7 +112,7 @@ def test_an_installed_package_offers_its_methods_by_name(
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     assert main(["train", *data, "--method", "nearest", "--out", str(tmp_path / "run")]) == 0
-    importlib.import_module("cofinal.methods")._BROUGHT.clear()
+    BROUGHT.known.clear()
     scorer = Scorer.load(tmp_path / "run" / "model")
     assert scorer.info.preset.to_json()["code"] == "nearest 1.5"
     with pytest.raises(CofinalError, match=r"'absent' of nearest 1\.5 cannot be imported"):

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cofinal.evaluation.metrics import fisher_mean, mae, r_l2, srcc, within_group_srcc
     from cofinal.evaluation.result import EvaluationResult
     from cofinal.explain.explanation import Explanation
+    from cofinal.extraction.backbones import use_backbone
     from cofinal.extraction.backbones.loading import load_backbone
     from cofinal.extraction.extractor import extract
     from cofinal.extraction.many import extract_many
@@ -101,6 +102,7 @@ _PUBLIC = {
     "train": "training.loop",
     "train_model": "workflows",
     "tune": "benchmark.tuning",
+    "use_backbone": "extraction.backbones",
     "use_method": "methods",
     "within_group_srcc": "evaluation.metrics",
     "write_dataset": "generated.synthetic",
@@ -155,6 +157,7 @@ __all__ = [
     "train",
     "train_model",
     "tune",
+    "use_backbone",
     "use_method",
     "within_group_srcc",
     "write_dataset",

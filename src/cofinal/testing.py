@@ -18,6 +18,8 @@ from torch import Tensor
 
 from cofinal.config import Preset, TrainingSettings
 from cofinal.data.dataset import Dataset
+from cofinal.extraction.backbones import use_backbone
+from cofinal.extraction.backbones.loading import Backbone, load_single
 from cofinal.generated.synthetic import generate
 from cofinal.methods import use_method
 from cofinal.modelfolder.folder import load_model, save_model
@@ -49,11 +51,34 @@ def check_method(method: str | type, settings: Any = None) -> None:
         check_method(MyMethod, MyMethod.Settings(width=8))
     """
     preset = Preset(use_method(method), settings, TRAINING)
-    failures = {name: failure(check, preset) for name, check in METHOD_CHECKS.items()}
-    told = [f"- {name}: {text}" for name, text in failures.items() if text]
+    _run_all(METHOD_CHECKS, preset, preset.method)
+
+
+def check_backbone(backbone: str | type, clip_frames: int = 32, input_px: int = 224) -> None:
+    """Runs all checks on a backbone, with its weights as its class makes them.
+
+    Args:
+        backbone: a class, "PATH.py:CLASS", or a name.
+        clip_frames: frames of a clip; few make the checks quick, where the backbone takes few.
+        input_px: side of the square pictures.
+
+    Raises:
+        AssertionError: one line for each check that fails, with what was found.
+        CofinalError: no backbone at all.
+    """
+    name = use_backbone(backbone)
+    load_single(name, device="cpu")
+    rng = np.random.default_rng(0)
+    clips_BTHWC = rng.integers(0, 256, (3, clip_frames, input_px, input_px, 3), dtype=np.uint8)
+    _run_all(BACKBONE_CHECKS, (name, clips_BTHWC), name)
+
+
+def _run_all(checks: Mapping[str, Callable[[Any], None]], subject: Any, name: str) -> None:
+    failures = {title: failure(check, subject) for title, check in checks.items()}
+    told = [f"- {title}: {text}" for title, text in failures.items() if text]
     if told:
         raise AssertionError(
-            f"{preset.method} fails {len(told)} of {len(failures)} checks:\n" + "\n".join(told)
+            f"{name} fails {len(told)} of {len(failures)} checks:\n" + "\n".join(told)
         )
 
 
@@ -249,4 +274,54 @@ METHOD_CHECKS: Mapping[str, Callable[[Preset], None]] = {
         same_seed_same_run,
         training_lowers_the_loss,
     )
+}
+
+# A backbone's name, and clips (B, T, H, W, 3).
+Filmed = tuple[str, np.ndarray]
+
+
+def loaded(name: str) -> Backbone:
+    """A backbone on the CPU."""
+    return load_single(name, device="cpu")
+
+
+def width_as_declared(filmed: Filmed) -> None:
+    """Features are finite, and as many as `output_width` says."""
+    name, clips_BTHWC = filmed
+    backbone = loaded(name)
+    features_BC = backbone.features(clips_BTHWC)
+    expected = (len(clips_BTHWC), backbone.width)
+    assert features_BC.shape == expected, f"features {features_BC.shape}, not {expected}"
+    assert np.isfinite(features_BC).all(), "a feature is not finite"
+
+
+def clips_apart(filmed: Filmed) -> None:
+    """A clip's features do not depend on the clips beside it."""
+    name, clips_BTHWC = filmed
+    backbone = loaded(name)
+    alone = np.concatenate([backbone.features(clips_BTHWC[i : i + 1]) for i in range(3)])
+    together = torch.from_numpy(backbone.features(clips_BTHWC))
+    same(together, torch.from_numpy(alone), "features in a batch and alone", 1e-4)
+
+
+def answers_again(filmed: Filmed) -> None:
+    """Asked twice, and built twice, a backbone gives the same features and the same hash."""
+    name, clips_BTHWC = filmed
+    first, second = loaded(name), loaded(name)
+    before, again = (torch.from_numpy(first.features(clips_BTHWC)) for _ in range(2))
+    assert torch.equal(before, again), "a second answer differs"
+    same(torch.from_numpy(second.features(clips_BTHWC)), before, "features when built again")
+    assert first.weights_sha256 == second.weights_sha256, "the weights' hash differs"
+
+
+def sees_the_picture(filmed: Filmed) -> None:
+    """Other pictures give other features."""
+    name, clips_BTHWC = filmed
+    features_BC = loaded(name).features(clips_BTHWC)
+    assert not np.allclose(features_BC[0], features_BC[1]), "two different clips look the same"
+
+
+BACKBONE_CHECKS: Mapping[str, Callable[[Filmed], None]] = {
+    check.__name__: check
+    for check in (width_as_declared, clips_apart, answers_again, sees_the_picture)
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -57,12 +57,13 @@ class Extract:
         Raises:
             CofinalError: mistakes that concern the whole run.
         """
+        from cofinal.extraction.backbones import use_backbone
         from cofinal.extraction.many import extract_many
 
         summary = extract_many(
             self.videos,
             self.out,
-            self.recipe,
+            replace(self.recipe, backbone=use_backbone(self.recipe.backbone)),
             weights=self.weights,
             device=self.device,
             download=self.download,

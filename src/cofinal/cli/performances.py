@@ -26,6 +26,8 @@ class PerformancesCommand:
     model_class: str | None = field(default=None, kw_only=True)
     """Class of your own that the model was trained with, my_method.py:MyMethod; a model folder
     names it, but never makes its file run."""
+    backbone_class: str | None = field(default=None, kw_only=True)
+    """For videos: class of your own that made the model's features, my_backbone.py:MyBackbone."""
     weights: str | None = field(default=None, kw_only=True)
     """For videos: checkpoint of the backbone, if it is not in the cache folder."""
     device: str = field(default="auto", kw_only=True)
@@ -64,8 +66,11 @@ class PerformancesCommand:
             raise CofinalError(
                 f"{path} is a folder; name video or .npy files, for example {path / '*.npy'}"
             )
+        from cofinal.extraction.backbones import use_backbone
         from cofinal.extraction.extractor import extract_like
 
+        if self.backbone_class:
+            use_backbone(self.backbone_class)
         with track(f"extracting {path.name}", 1.0) as advance:
             features = extract_like(
                 path,

@@ -12,7 +12,7 @@ import tomli_w
 from cofinal.config.toml import read_toml
 from cofinal.config.training import TrainingSettings
 from cofinal.errors import CofinalError
-from cofinal.methods import code_of, method_names, settings_class, source_of, use_method
+from cofinal.methods import BROUGHT, method_names, settings_class, use_method
 from cofinal.settings import quoted, settings_from
 
 PRESET_FOLDER = Path(__file__).parents[1] / "presets"
@@ -41,12 +41,12 @@ class Preset:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for JSON, with what tells the state of a brought method's code."""
-        code = code_of(self.method)
+        code = BROUGHT.code(self.method)
         return asdict(self) | ({} if code is None else {"code": code})
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For other processes, which know nothing of the methods that were brought to this one."""
-        return _in_another_process, (asdict(self), source_of(self.method))
+        return _in_another_process, (asdict(self), BROUGHT.source(self.method))
 
 
 def _in_another_process(values: dict[str, Any], source: str | type | None) -> Preset:

@@ -12,6 +12,7 @@ from typing import Any
 from cofinal.data.features import write_values
 from cofinal.engines import side_by_side
 from cofinal.errors import CofinalError
+from cofinal.extraction.backbones import brought_sources, use_backbone
 from cofinal.extraction.backbones.loading import Backbone, JoinedBackbones, load_backbone
 from cofinal.extraction.decoding import decoder_version
 from cofinal.extraction.extractor import OnClips, extract
@@ -39,6 +40,8 @@ class BackboneChoice:
     """As for `load_backbone`."""
     precision: str = "float32"
     """"float32" or "bfloat16"."""
+    sources: tuple[str | type, ...] = ()
+    """By what a worker brings backbones of the user's own."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,9 @@ def extract_many(
     if workers < 1:
         raise CofinalError(f"workers is {workers}; expected 1 or more")
     videos = find_videos(sources)
-    choice = BackboneChoice(recipe.backbone, weights, device, recipe.precision)
+    choice = BackboneChoice(
+        recipe.backbone, weights, device, recipe.precision, brought_sources(recipe.backbone)
+    )
     backbone = load_backbone(
         choice.name, weights, device=device, precision=choice.precision, download=download
     )
@@ -201,6 +206,8 @@ def _one_by_one(
 
 @functools.lru_cache(maxsize=1)
 def _worker_backbone(choice: BackboneChoice) -> Backbone | JoinedBackbones:
+    for source in choice.sources:
+        use_backbone(source)
     return load_backbone(
         choice.name, choice.weights, device=choice.device, precision=choice.precision
     )

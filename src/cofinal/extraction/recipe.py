@@ -8,8 +8,9 @@ import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from cofinal.brought import MissingError, names_a_file
 from cofinal.errors import CofinalError
-from cofinal.extraction.backbones import BACKBONES, backbone_parts
+from cofinal.extraction.backbones import backbone_parts
 from cofinal.records import FeatureRecipe
 
 PRECISIONS = ("float32", "bfloat16")
@@ -32,7 +33,8 @@ class ExtractionRecipe:
     """
 
     backbone: str = "video-swin-b"
-    """Name in `BACKBONES`, or several joined by "+", such as "motion+frames"."""
+    """Name in `BACKBONES`, or a class of your own, my_backbone.py:MyBackbone; "+" joins several,
+    such as "motion+frames"."""
     fps: float | Literal["native"] = 25.0
     """Frames per second that the video is sampled at, above 0 and at most 240; or "native" for
     the video's own rate, each frame once, as the published features were made."""
@@ -135,11 +137,14 @@ class ExtractionRecipe:
                 "the model does not say which backbone its features came from; "
                 "extract features yourself and score those"
             )
-        if not set(known.backbone.split("+")) <= BACKBONES.keys():
+        try:
+            backbone_parts(known.backbone)
+        except MissingError as error:
+            told = f" ({error})" if names_a_file(known.backbone) else ""
             raise CofinalError(
                 f"the model's features were made with {known.backbone!r}, which cannot be made "
-                "from videos here; score .npy files of such features"
-            )
+                f"from videos here{told}; score .npy files of such features"
+            ) from error
         values: dict[str, Any] = {"backbone": known.backbone, "precision": precision}
         for name in ("fps", "clip_frames", "stride_frames"):
             if getattr(known, name) is not None:

@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cofinal.brought import MissingError
 from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import Calibration
 from cofinal.files.atomic import atomic_path, json_text, read_json
 from cofinal.files.digests import file_sha256
-from cofinal.methods import MissingMethodError
 from cofinal.modelfolder.card import CARD, model_card
 from cofinal.modelfolder.info import FORMAT, ModelInfo
 from cofinal.modelfolder.weights import WEIGHTS, read_weights, weight_bytes
@@ -109,7 +109,7 @@ def load_model(folder: str | Path) -> tuple[Ensemble, ModelInfo]:
             raise CofinalError(f"{WEIGHTS} is not the file that was saved with {CONFIG}")
         if CALIBRATION in info.files:
             info = replace(info, calibration=read_calibration(folder, info))
-    except MissingMethodError as error:
+    except MissingError as error:
         raise CofinalError(f"{folder}: {error}") from error
     except CofinalError as error:
         raise CofinalError(

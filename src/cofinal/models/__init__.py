@@ -6,14 +6,14 @@ from importlib import import_module
 
 from cofinal.config import Preset
 from cofinal.errors import CofinalError
-from cofinal.methods import brought_method, method_names, module_name, settings_class
+from cofinal.methods import BROUGHT, method_names, module_name, settings_class
 from cofinal.models.interface import AssessmentModel, Task
 
 
 def method_class(method: str) -> type[AssessmentModel]:
     """The class of a method: that of its file whose `Settings` are the method's."""
     if method not in method_names():
-        found = brought_method(method).method_class
+        found = BROUGHT.find(method).found
         if not issubclass(found, AssessmentModel):
             raise CofinalError(
                 f"method {method!r} is no AssessmentModel; derive the class from "

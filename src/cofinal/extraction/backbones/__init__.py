@@ -1,15 +1,20 @@
 """BACKBONES: what can turn clips into features, with weights, licences and sources.
 
 A table only, and no torch: the command line prints it. `loading.load_backbone` builds an entry.
-Names joined by "+", such as "motion+frames", stand for the features of each, side by side.
+Names joined by "+", such as "motion+frames", stand for the features of each, side by side. Users
+bring backbones of their own, as `use_backbone` tells.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from cofinal.brought import Kind
 from cofinal.errors import CofinalError
 
+# More than any backbone gives.
+MOST_CHANNELS = 65_536
 GREY_MEAN_IMAGENET = (123.675, 116.28, 103.53)
 GREY_STD_IMAGENET = (58.395, 57.12, 57.375)
 _SWIN_RELEASE = "https://github.com/SwinTransformer/storage/releases/download/v1.0.4/"
@@ -146,11 +151,57 @@ def backbone_parts(name: str) -> tuple[str, ...]:
 
 
 def backbone_card(name: str) -> BackboneCard:
-    """The entry of BACKBONES called `name`.
+    """The entry of BACKBONES called `name`, or the card of a class that a user has brought.
 
     Raises:
-        CofinalError: there is none.
+        CofinalError: there is neither.
     """
-    if name not in BACKBONES:
-        raise CofinalError(f"backbone {name!r} is unknown; choose one of {', '.join(BACKBONES)}")
-    return BACKBONES[name]
+    if name in BACKBONES:
+        return BACKBONES[name]
+    found: Any = BROUGHT.find(name).found
+    summary = (found.__doc__ or "").partition("\n")[0]
+    mean, std = (
+        getattr(found, key, usual)
+        for key, usual in (("mean", GREY_MEAN_IMAGENET), ("std", GREY_STD_IMAGENET))
+    )
+    return BackboneCard(name, summary, found.output_width, (), mean, std)
+
+
+def use_backbone(backbone: str | type) -> str:
+    """Makes a backbone of the user's own known to this process; returns the name it then has.
+
+    Args:
+        backbone: a class (docs/own_methods.md tells what it needs), or a text "PATH.py:CLASS",
+            whose file is then run. Other texts are names already; "+" joins several.
+
+    Raises:
+        CofinalError: a file or class that is not there, or a class that is no backbone.
+    """
+    if isinstance(backbone, type):
+        return BROUGHT.use(backbone)
+    return "+".join(BROUGHT.use(part) for part in backbone.split("+"))
+
+
+def brought_sources(name: str) -> tuple[str | type, ...]:
+    """By what `use_backbone` brings the parts of `name` again in another process."""
+    found = [BROUGHT.source(part) for part in backbone_parts(name)]
+    return tuple(source for source in found if source is not None)
+
+
+def _check(found: type, name: str) -> None:
+    width: Any = getattr(found, "output_width", None)
+    if type(width) is not int or not 1 <= width <= MOST_CHANNELS:
+        raise CofinalError(
+            f"backbone {name!r} has output_width {width!r}; let the class have the number of "
+            f"channels that it gives, 1 to {MOST_CHANNELS}"
+        )
+
+
+BROUGHT = Kind(
+    "backbone",
+    "cofinal.backbones",
+    lambda: tuple(BACKBONES),
+    _check,
+    "--backbone FOLDER/my_backbone.py:MyBackbone in extract, --backbone-class where a model is "
+    "used, use_backbone(...) in Python",
+)

@@ -14,6 +14,8 @@ from torch import nn
 from cofinal.devices import choose_device
 from cofinal.errors import CofinalError
 from cofinal.extraction.backbones import (
+    BACKBONES,
+    BROUGHT,
     BackboneCard,
     backbone_card,
     backbone_parts,
@@ -198,6 +200,8 @@ def load_single(
     if precision not in PRECISIONS:
         raise CofinalError(f"precision {precision!r} is unknown; use {' or '.join(PRECISIONS)}")
     place = choose_device(device)
+    if name not in BACKBONES:
+        return _load_brought(card, weights, place, precision)
     path = weights_path(card, weights, download)
     if name == "motion":
         return Backbone(card, None, None, torch.device("cpu"), "float32")
@@ -212,6 +216,43 @@ def load_single(
     return Backbone(card, module, verified_sha256(path), place, precision)
 
 
+def _load_brought(
+    card: BackboneCard, weights: str | Path | None, place: torch.device, precision: str
+) -> Backbone:
+    """A backbone of the user's own; its hash is that of its code and of its weights."""
+    brought = BROUGHT.find(card.name)
+    if not issubclass(brought.found, nn.Module):
+        raise CofinalError(
+            f"backbone {card.name!r} is no torch module; derive the class from torch.nn.Module"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(RANDOM_SEED)
+        try:
+            module = brought.found()
+        except Exception as error:  # whatever code of one's own may raise
+            raise CofinalError(
+                f"backbone {card.name!r} cannot be built without arguments "
+                f"({type(error).__name__}: {error}); mend the class"
+            ) from error
+    if weights is None or weights == RANDOM:
+        own = state_sha256(module) if module.state_dict() else None
+    else:
+        load_into(module, _checkpoint(weights, card), lambda state: state)
+        own = verified_sha256(Path(weights))
+    return Backbone(card, module, joined_sha256([brought.code, own]), place, precision)
+
+
+def _checkpoint(weights: str | Path, card: BackboneCard) -> Path:
+    if not Path(weights).is_file():
+        names = ", ".join(published.file for published in card.weights)
+        others = f" or one of {names}" if names else ""
+        raise CofinalError(
+            f"weights {str(weights)!r} are neither a file nor known for {card.name}; "
+            f"give a checkpoint's path{others}"
+        )
+    return Path(weights)
+
+
 def weights_path(card: BackboneCard, weights: str | Path | None, download: bool) -> Path | None:
     """Resolves what `weights` names; None for "random" and for backbones without weights."""
     if not card.weights and weights is not None:
@@ -223,13 +264,7 @@ def weights_path(card: BackboneCard, weights: str | Path | None, download: bool)
     for published in card.weights:
         if str(weights) == published.file:
             return find_weights(published, download)
-    if not Path(weights).is_file():
-        names = ", ".join(published.file for published in card.weights)
-        raise CofinalError(
-            f"weights {str(weights)!r} are neither a file nor known for {card.name}; "
-            f"give a checkpoint's path or one of {names}"
-        )
-    return Path(weights)
+    return _checkpoint(weights, card)
 
 
 def weights_sha256(
@@ -240,7 +275,7 @@ def weights_sha256(
     for part in backbone_parts(name):
         own = _weights_of_part(name, part, weights)
         card = backbone_card(part)
-        path = weights_path(card, own, download)
+        path = weights_path(card, own, download) if part in BACKBONES else None
         if path is not None:
             hashes.append(verified_sha256(path))
         else:
