@@ -1,0 +1,1 @@
+"""Many methods compared: plan, comparison, tuning, tables and figures."""

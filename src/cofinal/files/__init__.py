@@ -1,0 +1,1 @@
+"""Files whole or absent, locked, and read with suspicion."""

@@ -1,0 +1,1 @@
+"""Parts of networks and losses, each a module or function with its equation."""

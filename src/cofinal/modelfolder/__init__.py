@@ -1,0 +1,1 @@
+"""A trained model on disk, read and written here alone."""

@@ -1,0 +1,1 @@
+"""The loop, batches, stacked members, optimiser, and runs that survive a kill."""

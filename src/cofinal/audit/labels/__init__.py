@@ -1,0 +1,1 @@
+"""Labels ranked by how much they look like mistakes."""
