@@ -78,3 +78,13 @@ def test_functions_fit_a_screen(path: Path) -> None:
             text = ast.get_docstring(node) or ""
             body = lines - len(text.splitlines())
             assert body <= 45, f"{node.name} has {body} lines without its docstring"
+
+
+def test_every_room_says_what_it_is_for_and_stands_in_the_figure() -> None:
+    drawn = (SOURCE.parents[1] / "docs" / "tree.svg").read_text(encoding="utf-8")
+    for name in LEVEL:
+        is_room = (SOURCE / name).is_dir()
+        path = SOURCE / name / "__init__.py" if is_room else SOURCE / f"{name}.py"
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+        shown = f"{name}/" if is_room else f"{name}.py"
+        assert f">{shown}<" in drawn, f"{shown} is not drawn; run python docs/draw_tree.py"
