@@ -34,6 +34,7 @@ from cofinal.modelfolder.weights import WEIGHTS, build_within
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import Task
+from cofinal.scorer import Scorer
 from cofinal.training.loop import train
 from cofinal.workflows import index_of
 
@@ -381,6 +382,16 @@ def test_weights_and_config_of_two_models_are_no_model(tmp_path: Path) -> None:
     save_model(*ridge(2.0), tmp_path / "b")
     shutil.copy(tmp_path / "a" / WEIGHTS, tmp_path / "b" / WEIGHTS)
     assert f"{WEIGHTS} is not the file that was saved with config.json" in told(tmp_path / "b")
+
+
+def test_a_scorer_saves_with_and_without_neighbours(cofinal_folder: Path, tmp_path: Path) -> None:
+    scorer = Scorer.load(cofinal_folder)
+    scorer.save(tmp_path / "all")
+    scorer.save(tmp_path / "none", neighbours=False)
+    assert Scorer.load(tmp_path / "all").neighbours is not None
+    assert Scorer.load(tmp_path / "none").neighbours is None
+    for name in ("all", "none"):
+        assert load_model(tmp_path / name)[1] == scorer.info
 
 
 def test_a_card_says_what_the_folder_holds_of_people(cofinal_folder: Path, tmp_path: Path) -> None:

@@ -102,8 +102,13 @@ class Scorer:
         scorer.folder = Path(folder)
         return scorer
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Path, neighbours: bool = True) -> None:
         """Writes a model folder that `load` reads.
+
+        Args:
+            folder: where; what another model left there goes.
+            neighbours: whether it keeps ids, scores and short vectors of the training performances,
+                if the scorer has them.
 
         Raises:
             CofinalError: a folder that cannot be written to.
@@ -111,7 +116,7 @@ class Scorer:
         from cofinal.modelfolder.aligner import read_aligner
 
         aligner = read_aligner(self.folder, self.info) if self.folder else None
-        save_model(self.model, self.info, folder, self.neighbours, aligner)
+        save_model(self.model, self.info, folder, self.neighbours if neighbours else None, aligner)
 
     @cached_property
     def neighbours(self) -> NeighbourIndex | None:

@@ -83,6 +83,11 @@ def write_together(folder: Path, contents: dict[str, bytes], last: str) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
+def is_model_folder(folder: str | Path) -> bool:
+    """Whether a model was saved there, whole."""
+    return (Path(folder) / CONFIG).exists()
+
+
 def load_model(folder: str | Path) -> tuple[Ensemble, ModelInfo]:
     """Reads a model folder. Nothing is unpickled; nothing is built that its files do not fill.
 
@@ -90,7 +95,7 @@ def load_model(folder: str | Path) -> tuple[Ensemble, ModelInfo]:
         CofinalError: no model folder, damaged files, or a format this version does not know.
     """
     folder = Path(folder)
-    if not (folder / CONFIG).exists():
+    if not is_model_folder(folder):
         raise CofinalError(
             f"{folder} is no model folder: it has no {CONFIG}; train one with `cofinal train`, "
             "or name the `model` folder inside a run"

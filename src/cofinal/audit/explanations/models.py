@@ -18,7 +18,7 @@ import numpy as np
 
 from cofinal.data.dataset import Dataset
 from cofinal.evaluation.cells import Job, protocol_slug
-from cofinal.modelfolder.folder import CONFIG, load_model, save_model
+from cofinal.modelfolder.folder import is_model_folder, load_model, save_model
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import Task
@@ -55,7 +55,7 @@ def fold_model(dataset: Dataset, job: Job, kind: Kind, folder: Path) -> Ensemble
         dataset.recipe,
         data={"identity": job.identities[0]},
     )
-    if (place / CONFIG).exists():
+    if is_model_folder(place):
         model, found = load_model(place)
         if found.data == info.data:
             return model
