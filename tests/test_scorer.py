@@ -24,13 +24,14 @@ from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import Task
 from cofinal.records import Prediction
 from cofinal.scorer import Scorer
-from test_all_methods import CHANNELS, make_clips, prepared_model, small_preset
+from cofinal.testing import CHANNELS, make_clips, prepared_model
+from test_all_methods import small_preset
 
 CLIPS = [clips_TC.numpy() for clips_TC in make_clips([5, 9, 12, 3, 30, 17], 1)]
 
 
 def scorer_of(method: str) -> Scorer:
-    model = prepared_model(method)
+    model = prepared_model(small_preset(method))
     info = ModelInfo(small_preset(method), Task(CHANNELS, model.task.targets))
     return Scorer(Ensemble([model]), info)
 
@@ -161,14 +162,14 @@ def test_a_scorer_on_a_gpu_refuses_a_forked_process(
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "meta", ""])
 def test_a_device_that_is_not_there_gets_a_sentence(device: str) -> None:
-    model = prepared_model("ridge")
+    model = prepared_model(small_preset("ridge"))
     info = ModelInfo(small_preset("ridge"), Task(CHANNELS, model.task.targets))
     with pytest.raises(CofinalError, match=f"device '{device}' is not available here; use 'cpu'"):
         Scorer(Ensemble([model]), info, device=device)
 
 
 def test_auto_takes_what_there_is() -> None:
-    model = prepared_model("ridge")
+    model = prepared_model(small_preset("ridge"))
     info = ModelInfo(small_preset("ridge"), Task(CHANNELS, model.task.targets))
     expected = "cuda" if torch.cuda.is_available() else "cpu"
     assert Scorer(Ensemble([model]), info, device="auto").device.type == expected

@@ -67,7 +67,7 @@ class ClipRefinement(nn.Module):
         """Weights (B, N, N): mean over channels of tanh(i - j) between neighbours, 1 on itself."""
         seen_BCN = self.compare(clips_BCN).relu()
         gap_BNN = (seen_BCN[..., :, None] - seen_BCN[..., None, :]).tanh().mean(1)
-        own_NN = torch.eye(clips_BCN.shape[-1], device=clips_BCN.device)
+        own_NN = torch.eye(gap_BNN.shape[-1], dtype=gap_BNN.dtype, device=gap_BNN.device)
         return self.near_NN * (gap_BNN + own_NN)
 
     def forward(self, clips_BCN: Tensor) -> Tensor:
