@@ -26,10 +26,12 @@ from sklearn.model_selection import (
     cross_val_predict,
     cross_val_score,
 )
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 
+import own_method
 from cofinal import (
     CofinalError,
     CoFInAlRegressor,
@@ -46,6 +48,7 @@ from cofinal import (
 )
 from cofinal.config import preset_names
 from cofinal.models.inference import predict_scores
+from own_method import Nearest
 
 SMALL = {
     **{"width": 8, "heads": 2, "principal_components": 8, "sub_grades": 4, "embedding_width": 8},
@@ -202,6 +205,23 @@ def test_every_method_is_an_estimator(method: str) -> None:
     shown = f"MethodRegressor(method={method!r}, random_state=3)"
     assert repr(made) == (shown if method != "cofinal" else "CoFInAlRegressor(random_state=3)")
     assert 10 < len(list_methods()[method]) < 100
+
+
+@pytest.mark.parametrize("own", [Nearest, f"{own_method.__file__}:Nearest"])
+def test_a_class_of_ones_own_is_an_estimator(
+    own: Any, clips: list[np.ndarray], scores: np.ndarray
+) -> None:
+    method = create_method(own, neighbours=2)
+    assert method.preset().training.epochs == 7
+    means = np.array([values.mean(0) for values in clips])
+    reference = KNeighborsRegressor(2)
+    np.testing.assert_allclose(
+        cross_val_predict(method, clips, scores, cv=FOLDS),
+        cross_val_predict(reference, means, scores, cv=FOLDS),
+        rtol=1e-5,
+    )
+    copy = pickle.loads(pickle.dumps(clone(method).fit(clips, scores)))
+    np.testing.assert_array_equal(copy.predict(clips), method.fit(clips, scores).predict(clips))
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -24,7 +24,7 @@ from cofinal.errors import CofinalError
 from cofinal.evaluation.calibration import plan_calibration
 from cofinal.evaluation.intervals import CONFIDENCE
 from cofinal.explain.explanation import Explanation
-from cofinal.methods import method_names
+from cofinal.methods import method_names, use_method
 from cofinal.models import method_class
 from cofinal.records import TargetPrediction
 from cofinal.scorer import Scorer
@@ -40,13 +40,13 @@ BESIDE = CALIBRATION | {"verbose": False}
 
 
 @cache
-def parameters(method: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def parameters(method: str | type) -> tuple[dict[str, Any], dict[str, Any]]:
     """What can be set of a method and of its training: name -> value unless told otherwise.
 
     Raises:
         CofinalError: an unknown method, or one with a setting whose name training has too.
     """
-    preset = method_preset(method, Preset())
+    preset = method_preset(use_method(method), Preset())
     model = {entry.name: getattr(preset.model, entry.name) for entry in fields(preset.model)}
     training = {
         entry.name: getattr(preset.training, entry.name) for entry in fields(preset.training)
@@ -80,7 +80,7 @@ class MethodRegressor(RegressorMixin, BaseEstimator):
     # scikit-learn would take the second argument of `fit`, since it is not named y, for metadata.
     __metadata_request__fit: ClassVar[dict[str, str]] = {"scores": UNUSED}
 
-    def __init__(self, method: str = "cofinal", **settings: Any) -> None:
+    def __init__(self, method: str | type = "cofinal", **settings: Any) -> None:
         self.method = method
         for name, value in (self._defaults() | self._known(settings)).items():
             setattr(self, name, value)
@@ -140,7 +140,11 @@ class MethodRegressor(RegressorMixin, BaseEstimator):
                 f"{SEED} is {seed!r}; expected a whole number from 0 to 4294967295, by which a "
                 "training can be repeated"
             )
-        values = {"method": self.method, "model": model, "training": training | {"seed": seed}}
+        values = {
+            "method": use_method(self.method),
+            "model": model,
+            "training": training | {"seed": seed},
+        }
         return preset_from(values, type(self).__name__)
 
     def fit(
@@ -309,11 +313,12 @@ def list_methods() -> dict[str, str]:
     return told
 
 
-def create_method(method: str | Preset, **settings: Any) -> MethodRegressor:
+def create_method(method: str | type | Preset, **settings: Any) -> MethodRegressor:
     """A method as a scikit-learn regressor.
 
     Args:
-        method: its name, as `list_methods` tells, or a preset, for example `load_preset("fisv")`.
+        method: its name, as `list_methods` tells; a class of your own, or where it is
+            ("my_method.py:MyMethod"); or a preset, for example `load_preset("fisv")`.
         settings: parameters that differ from the method's (or the preset's) own; see
             `MethodRegressor`.
 

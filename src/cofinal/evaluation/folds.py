@@ -80,6 +80,11 @@ def group_values(
         otherwise: what to do without groups, for messages.
     """
     known = ", ".join(dataset.groups) or "none"
+    if column in dataset.targets:
+        raise CofinalError(
+            f"{column!r} was taken for a target, since it holds numbers; "
+            "name the targets with --targets, and it is a group"
+        )
     if column is None or column not in dataset.groups:
         fault = (
             "no group column is named" if column is None else f"group column {column!r} is unknown"
