@@ -21,6 +21,8 @@ from cofinal.data.dataset import (
 )
 from cofinal.data.findings import Finding
 from cofinal.data.labels import Label
+from cofinal.data.lifeless import find_lifeless, find_transposed
+from cofinal.data.names import FeatureNames
 from cofinal.errors import CofinalError
 from cofinal.records import natural_key
 
@@ -50,6 +52,11 @@ def check_dataset(source: DataSource) -> list[Finding]:
         return [*findings, Finding("features-missing", str(error), place)]
     clips = read_clips(labels, folder, expected_channels(source), findings)
     findings += find_unlabelled(labels, folder, source)
+    present = [i for i, values in enumerate(clips) if values is not None]
+    known, there = [labels[i] for i in present], [v for v in clips if v is not None]
+    findings += find_lifeless(known, there)
+    if expected_channels(source) is None:
+        findings += find_transposed(known, there)
     findings += find_same_content(labels, clips)
     return findings
 
@@ -58,16 +65,11 @@ def find_unlabelled(labels: Sequence[Label], folder: Path, source: DataSource) -
     """Feature files without a label: harmless, or a sign that a line was lost."""
     if source.category is not None:
         return []
-    known = {label.id for label in labels}
-    extra = sorted((p for p in folder.glob("*.npy") if p.stem not in known), key=_by_name)
+    extra = FeatureNames(folder).unlabelled({label.id for label in labels})
     return [
         Finding("features-unlabelled", f"{path.name} has no label", str(path), severity="warning")
-        for path in extra
+        for path in sorted(extra, key=lambda path: natural_key(path.stem))
     ]
-
-
-def _by_name(path: Path) -> list[object]:
-    return natural_key(path.stem)
 
 
 def find_shared_groups(labels: Sequence[Label]) -> list[Finding]:

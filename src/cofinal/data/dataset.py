@@ -35,6 +35,7 @@ from cofinal.data.features import (
 from cofinal.data.findings import Finding, refuse_errors
 from cofinal.data.judges import JudgeMarks, judge_file, judge_marks, panel_marks
 from cofinal.data.labels import Label, LabelTable, read_card_labels, read_csv_labels
+from cofinal.data.names import FeatureNames
 from cofinal.errors import CofinalError
 from cofinal.records import ClipFeatures, FeatureRecipe, Record, first_faulty_clip
 from cofinal.times import ClipTimes
@@ -232,14 +233,17 @@ def read_clips(
 ) -> list[np.ndarray | None]:
     """Reads the features of every label once; faults become findings and give None."""
     clips: list[np.ndarray | None] = []
+    names = FeatureNames(folder)
     for label in labels:
-        path = folder / f"{label.id}.npy"
+        path = names.path(label.id)
         clips.append(None)
         try:
             clips[-1] = read_values(path)
         except CofinalError as error:
-            kind = "features-unreadable" if os.path.exists(path) else "features-missing"
-            findings.append(Finding(kind, str(error), label.file, label.line))
+            missing = not os.path.exists(path)
+            kind = "features-missing" if missing else "features-unreadable"
+            told = names.absence(label.id) if missing else str(error)
+            findings.append(Finding(kind, told, label.file, label.line))
     channels = channels or _usual_width(clips)
     for i, (label, values) in enumerate(zip(labels, clips, strict=True)):
         fault = None if values is None else features_fault(values, channels)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Literal
 from cofinal.data.cards import Card, LabelLayout, Target
 from cofinal.data.columns import Columns, read_columns
 from cofinal.data.findings import Finding
+from cofinal.data.names import composed
 from cofinal.errors import CofinalError
 from cofinal.files.tables import csv_rows, number, read_text
 
@@ -153,11 +153,6 @@ def _add(
         if layout and layout.category == "prefix":
             category = identifier.split("_", maxsplit=1)[0]
         table.labels.append(Label(identifier, scores, split, str(path), line, category))
-
-
-def composed(text: str) -> str:
-    """Text with composed accents: file systems and spreadsheets write them in two ways."""
-    return unicodedata.normalize("NFC", text)
 
 
 def _scores(

@@ -40,6 +40,16 @@ class FeatureNames:
         alike = self._alike.get(likeness(identifier), [])
         return alike[0] if len(alike) == 1 else None
 
+    def absence(self, identifier: str) -> str:
+        """Why an id has no file, and which file it may mean."""
+        near = self.near(identifier)
+        advice = (
+            f"{near}.npy is there: if that is meant, write the id as {near!r}"
+            if near
+            else "extract its features, or name their folder with --features"
+        )
+        return f"{self.folder / identifier}.npy is missing; {advice}"
+
     def unlabelled(self, identifiers: set[str]) -> list[Path]:
         """Files that no id means, nor nearly means."""
         known = {composed(identifier) for identifier in identifiers}
