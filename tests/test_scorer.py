@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,11 +16,14 @@ import numpy as np
 import pytest
 import torch
 
+from cofinal.config import Preset
 from cofinal.errors import CofinalError
 from cofinal.layers.attention import relative_time_code
 from cofinal.layers.summary import equal_segments, soft_segments
 from cofinal.methods import method_names
+from cofinal.modelfolder.folder import save_model
 from cofinal.modelfolder.info import ModelInfo
+from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import Task
 from cofinal.records import Prediction
@@ -116,33 +120,36 @@ def test_a_spawned_worker_scores_with_the_scorer_it_is_sent(scorer: Scorer) -> N
 # Threads are what a fork loses, and tests have one: so in a process of its own, with two.
 FORKED = """
 import multiprocessing, pickle, sys, torch
+from cofinal import load_model
 torch.set_num_threads(2)
-scorer, clips, expected = pickle.loads(sys.stdin.buffer.read())
+folder, scorer, clips, expected = pickle.loads(sys.stdin.buffer.read())
 large = torch.randn(2000, 2000)
 large @ large, large.exp().sum()  # the threads now run
 def score(i):
-    from torch import randn
     found = scorer.score(clips[i])
-    randn(2000, 2000).exp().sum()  # large enough for more threads than one
+    torch.randn(2000, 2000).exp().sum()  # large enough for more threads than one
     return found == expected[i], torch.get_num_threads()
+def load(i):
+    return len(load_model(folder)[0].members), torch.get_num_threads()
 if __name__ == "__main__":
     assert all(scorer.score(c) == e for c, e in zip(clips, expected))
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        answers = pool.map_async(score, range(len(clips))).get(timeout=60)
-    assert answers == [(True, 1)] * len(clips), answers
+    for first, answer in ((score, (True, 1)), (load, (1, 1))):
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            answers = pool.map_async(first, range(len(clips))).get(timeout=60)
+        assert answers == [answer] * len(clips), answers
     assert torch.get_num_threads() == 2
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_forked_workers_score_with_the_scorer_they_inherit(scorer: Scorer) -> None:
-    import pickle
-
+def test_forked_workers_score_with_the_scorer_they_inherit(scorer: Scorer, tmp_path: Path) -> None:
+    preset, task = Preset(), Task(1024, ("s",))  # large enough for more threads than one
+    save_model(Ensemble([build_model(preset, task)]), ModelInfo(preset, task), tmp_path)
     expected = [scorer.score(clips_TC) for clips_TC in CLIPS]
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FORKED],
-        input=pickle.dumps((scorer, CLIPS, expected)),
+        input=pickle.dumps((tmp_path, scorer, CLIPS, expected)),
         capture_output=True,
         env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "2"},
         check=False,

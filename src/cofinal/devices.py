@@ -1,10 +1,27 @@
-"""Where torch computes, by a name that people write."""
+"""Where torch computes: on a device, by a name that people write; in a fork, on one thread."""
 
 from __future__ import annotations
+
+import os
+from functools import cache
 
 import torch
 
 from cofinal.errors import CofinalError
+
+# Whose threads torch may have started before a fork.
+FIRST_PROCESS = os.getpid()
+
+
+def mind_fork() -> None:
+    """In a forked process: one thread for torch, whose others are gone and would be waited for."""
+    if os.getpid() != FIRST_PROCESS:
+        _one_thread(os.getpid())
+
+
+@cache  # once a process: whoever sets more threads later has a reason
+def _one_thread(process: int) -> None:
+    torch.set_num_threads(1)
 
 
 def choose_device(name: str | torch.device, mps: bool = False) -> torch.device:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from cofinal.data.features import read_features
-from cofinal.devices import choose_device
+from cofinal.devices import choose_device, mind_fork
 from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import CONFIDENCE, check_possible
 from cofinal.modelfolder.folder import load_model, save_model
@@ -214,7 +214,8 @@ class Scorer:
                 "score_many was given one performance; expected a list, or use score"
             )
         performances = [self.checked(features) for features in many]
-        self._mind_forks()
+        mind_fork()
+        self._refuse_forked_gpu()
         predictions: dict[int, Prediction] = {}
         for index, output in assess_all(self.model, [p.values for p in performances], self.device):
             scores_BK = self.model.score(output)
@@ -232,17 +233,12 @@ class Scorer:
                 predictions[i] = prediction
         return [predictions[i] for i in range(len(performances))]
 
-    def _mind_forks(self) -> None:
-        """In a forked process: one thread, for the parent's are gone and would be waited for."""
-        if os.getpid() == self._process:
-            return
-        if self.device.type == "cuda":
+    def _refuse_forked_gpu(self) -> None:
+        if self.device.type == "cuda" and os.getpid() != self._process:
             raise CofinalError(
                 f"this scorer is on {self.device}, which a forked process cannot use; load it in "
                 "the worker, or start workers with the method 'spawn'"
             )
-        torch.set_num_threads(1)
-        self._process = os.getpid()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Unpickled in a process of its own, which was not forked from the one that pickled it."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cofinal.brought import MissingError
+from cofinal.devices import mind_fork
 from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import Calibration
 from cofinal.files.atomic import atomic_path, json_text, read_json
@@ -94,6 +95,7 @@ def load_model(folder: str | Path) -> tuple[Ensemble, ModelInfo]:
     Raises:
         CofinalError: no model folder, damaged files, or a format this version does not know.
     """
+    mind_fork()
     folder = Path(folder)
     if not is_model_folder(folder):
         raise CofinalError(
