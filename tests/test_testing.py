@@ -154,6 +154,16 @@ class Uphill(Linear):
         return {"score": 2 * loss.detach() - loss}
 
 
+class NeedsFloat32Training(Linear):
+    """Has an operation that PyTorch offers in float32 only."""
+
+    def answer(self, clips_BTC: Tensor, mask_BT: Tensor) -> Tensor:
+        unit_BK = super().answer(clips_BTC, mask_BT)
+        if torch.is_autocast_enabled("cpu"):
+            unit_BK = torch.fft.irfft(torch.fft.rfft(unit_BK.bfloat16()), n=unit_BK.shape[1])
+        return unit_BK
+
+
 BROKEN = {
     SeesTheBatch: "batch_independence",
     SeesPadding: "padding_invariance",
@@ -165,6 +175,7 @@ BROKEN = {
     Forgets: "saving_and_loading",
     KnowsNoSeed: "same_seed_same_run",
     Uphill: "training_lowers_the_loss",
+    NeedsFloat32Training: "half_precision_training",
 }
 
 
@@ -184,6 +195,6 @@ def test_a_broken_method_fails_the_check_of_its_fault(broken: type) -> None:
 
 
 def test_all_failures_are_told_a_line_each() -> None:
-    with pytest.raises(AssertionError, match=r"SeesPadding fails \d of 10 checks:\n- ") as raised:
+    with pytest.raises(AssertionError, match=r"SeesPadding fails \d of 11 checks:\n- ") as raised:
         check_method(SeesPadding)
     assert "- padding_invariance: scores with other padding: off by " in str(raised.value)

@@ -260,6 +260,14 @@ def training_lowers_the_loss(preset: Preset) -> None:
     assert totals[-1] < totals[0], f"{totals[0]:.4g} after one epoch, {totals[-1]:.4g} after all"
 
 
+def half_precision_training(preset: Preset) -> None:
+    """Several members train at once in bfloat16."""
+    training = replace(preset.training, epochs=1, precision="bfloat16")
+    dataset = performances()
+    answers = trained_scores(replace(preset, training=training), dataset)
+    assert np.isfinite(answers).all(), "a score is not finite"
+
+
 METHOD_CHECKS: Mapping[str, Callable[[Preset], None]] = {
     check.__name__: check
     for check in (
@@ -273,6 +281,7 @@ METHOD_CHECKS: Mapping[str, Callable[[Preset], None]] = {
         saving_and_loading,
         same_seed_same_run,
         training_lowers_the_loss,
+        half_precision_training,
     )
 }
 

@@ -12,8 +12,9 @@ from cofinal.evaluation.cells import Job, cell_identity
 from cofinal.evaluation.evaluate import category_parts
 from cofinal.evaluation.folds import Fold, group_values, make_folds
 from cofinal.evaluation.nested import Choice
-from cofinal.models import build_model, method_class
+from cofinal.models import build_model
 from cofinal.models.interface import Task
+from cofinal.training.stack import trains_faster_alone
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,9 @@ def plan_jobs(
     jobs: dict[tuple[str, str], list[Job]] = {}
     for name, (protocol, folds) in plan_protocols(dataset, settings).items():
         for entry in entries:
-            groups = seed_groups(entry.preset, settings.seeds)
+            groups = seed_groups(
+                entry.preset, settings.seeds, Task(dataset.channels, dataset.targets)
+            )
             jobs[name, entry.label] = [
                 _job(dataset, entry, protocol, part, fold, seeds)
                 for part, fold in folds
@@ -118,13 +121,14 @@ def _job(
     return Job(entry.label, preset, protocol, part, fold, seeds, identities, entry.choice)
 
 
-def seed_groups(preset: Preset, seeds: int) -> list[tuple[int, ...]]:
+def seed_groups(preset: Preset, seeds: int, task: Task) -> list[tuple[int, ...]]:
     """Seeds that are trained at once: all, each alone, or the only one of a closed-form method."""
-    if not is_trained(preset):
+    model = build_model(preset, task)
+    if not model.trains_by_gradient:
         return [(0,)]
-    if method_class(preset.method).stacks_well:
-        return [tuple(range(seeds))]
-    return [(seed,) for seed in range(seeds)]
+    if trains_faster_alone(model):
+        return [(seed,) for seed in range(seeds)]
+    return [tuple(range(seeds))]
 
 
 def is_trained(preset: Preset) -> bool:

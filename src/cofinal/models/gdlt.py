@@ -112,7 +112,6 @@ class Gdlt(AssessmentModel):
 
     Settings: ClassVar[type] = GdltSettings
     network_class: Callable[[int, Any], ReleasedTrunk] = GdltNetwork
-    stacks_well = False
 
     def __init__(self, task: Task, settings: GdltSettings) -> None:
         super().__init__(task, settings)

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from cofinal.errors import CofinalError
+from cofinal.layers.convolution import Conv1d
 from cofinal.layers.summary import equal_segments
 from cofinal.layers.whitening import ClipWhitening
 from cofinal.methods.hgcn import HgcnSettings
@@ -59,8 +60,8 @@ class ClipRefinement(nn.Module):
 
     def __init__(self, channels: int, width: int, clips: int, groups: int) -> None:
         super().__init__()
-        self.compare = nn.Conv1d(channels, quarter(channels, groups), 1, groups=groups)
-        self.to_output = nn.Conv1d(channels, width, 1, groups=groups)
+        self.compare = Conv1d(channels, quarter(channels, groups), 1, groups=groups)
+        self.to_output = Conv1d(channels, width, 1, groups=groups)
         self.register_buffer("near_NN", near(clips, 1), persistent=False)
 
     def edges(self, clips_BCN: Tensor) -> Tensor:
@@ -82,8 +83,8 @@ class Adjacency(nn.Module):
     def __init__(self, channels: int, nodes: int, groups: int = 1) -> None:
         super().__init__()
         narrow = quarter(channels, groups)
-        self.to_asker = nn.Conv1d(channels, narrow, 1, groups=groups, bias=False)
-        self.to_asked = nn.Conv1d(channels, narrow, 1, groups=groups, bias=False)
+        self.to_asker = Conv1d(channels, narrow, 1, groups=groups, bias=False)
+        self.to_asked = Conv1d(channels, narrow, 1, groups=groups, bias=False)
         self.strength = nn.Parameter(torch.ones(()))
         self.place_NN = nn.Parameter(torch.eye(nodes))
 
@@ -102,9 +103,9 @@ class SceneConstruction(nn.Module):
     def __init__(self, width: int, clips: int, scenes: int, groups: int) -> None:
         super().__init__()
         self.affinity = Adjacency(width, clips, groups)
-        self.to_shot = nn.Conv1d(width, width // 2, 1, groups=groups)
+        self.to_shot = Conv1d(width, width // 2, 1, groups=groups)
         self.scene_affinity = Adjacency(width, clips)
-        self.to_scene = nn.Conv1d(width, scenes, 1)
+        self.to_scene = Conv1d(width, scenes, 1)
         self.usual_SN = nn.Parameter(torch.ones(scenes, clips))
         self.strength = nn.Parameter(torch.ones(()))
         self.register_buffer("near_NN", near(clips, 2), persistent=False)
@@ -129,7 +130,7 @@ class ActionAggregation(nn.Module):
     def __init__(self, width: int, scenes: int, groups: int) -> None:
         super().__init__()
         self.affinity = Adjacency(width, scenes, groups)
-        self.to_output = nn.Conv1d(width, width // 2, 1, groups=groups)
+        self.to_output = Conv1d(width, width // 2, 1, groups=groups)
         later_SS = torch.ones(scenes, scenes).triu().bool()
         self.register_buffer("later_SS", later_SS, persistent=False)
 
@@ -150,8 +151,8 @@ class Hierarchy(nn.Module):
         self.refinement = ClipRefinement(channels, width, clips, groups)
         self.construction = SceneConstruction(width, clips, scenes, groups)
         self.aggregation = ActionAggregation(width // 2, scenes, groups)
-        self.to_mean = nn.Conv1d(width // 4, targets, 1)
-        self.to_log_variance = nn.Conv1d(width // 4, targets, 1)
+        self.to_mean = Conv1d(width // 4, targets, 1)
+        self.to_log_variance = Conv1d(width // 4, targets, 1)
 
     def forward(self, clips_BCN: Tensor) -> tuple[Tensor, Tensor]:
         """Returns means and log-variances of the scenes (B, K, S)."""

@@ -61,9 +61,6 @@ class AssessmentModel(nn.Module):
 
     Settings: ClassVar[type]
     """Settings class of the method, from `cofinal.config`."""
-    stacks_well: ClassVar[bool] = True
-    """Whether several models train faster as one stack than one after the other; wide networks,
-    whose products fill a processor alone, do not."""
     learns_from_judges: ClassVar[bool] = False
     """Whether scores come with K J more columns in training, where the data has them: the marks of
     J judges for each target, NaN where a judge gave none."""

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from cofinal.grades import to_unit_score
+from cofinal.layers.convolution import Conv1d
 from cofinal.layers.losses import row_separation, scaled_squared_error
 from cofinal.layers.recurrence import Lstm
 from cofinal.layers.summary import equal_segments
@@ -58,7 +59,7 @@ class MultiScaleLstm(nn.Module):
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList(
-            nn.Conv1d(channels, width, scale, stride=scale // 2) for scale in SCALES
+            Conv1d(channels, width, scale, stride=scale // 2) for scale in SCALES
         )
         self.lstms = nn.ModuleList(Lstm(width, width, skips=True) for _ in SCALES)
 

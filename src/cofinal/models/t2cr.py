@@ -30,6 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from cofinal.layers.attention import Attention
+from cofinal.layers.convolution import Conv1d
 from cofinal.layers.losses import path_contrast
 from cofinal.layers.summary import soft_segments
 from cofinal.layers.whitening import ClipWhitening
@@ -69,7 +70,7 @@ class ClipGate(nn.Module):
     def __init__(self, clips: int) -> None:
         super().__init__()
         self.to_clip_share = bottleneck(clips, CLIP_REDUCTION)
-        self.to_feature_share = nn.Conv1d(2, 1, 3, padding=1)
+        self.to_feature_share = Conv1d(2, 1, 3, padding=1)
 
     def forward(self, clips_BNC: Tensor) -> Tensor:
         """Returns gated clips (B, N, C), added to what came in."""
