@@ -281,7 +281,7 @@ class Scorer:
         """Intervals (B, K, 2) of scores; None if the model was not calibrated."""
         if self.info.calibration is None or self.confidence is None:
             return None
-        predicted_BK = scores_BK.double().cpu().numpy()
+        predicted_BK = scores_BK.cpu().double().numpy()
         grades_BK = predicted_grades(self.model, predicted_BK) if self.per_grade else None
         return self.info.calibration.intervals(predicted_BK, self.confidence, grades_BK)
 

@@ -194,6 +194,7 @@ def test_a_calibration_comes_back_from_json_and_gives_the_same_intervals() -> No
         calibration = calibrate(predicted, scores, given)
         text = json.dumps(calibration.to_json(), allow_nan=False)
         again = Calibration.from_json(json.loads(text), "a file")
+        assert again == calibration and hash(again) == hash(calibration)
         np.testing.assert_array_equal(
             again.intervals(predicted, 0.9, given), calibration.intervals(predicted, 0.9, given)
         )

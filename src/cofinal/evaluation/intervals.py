@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from cofinal.errors import CofinalError
+from cofinal.records import Record
 
 # What `cofinal score` promises unless told otherwise.
 CONFIDENCE = 0.9
@@ -93,7 +94,7 @@ def calibrate(
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
+class Calibration(Record):
     """Predictions for performances that took no part in training, with the judges' scores."""
 
     predicted_NK: np.ndarray = field(repr=False)

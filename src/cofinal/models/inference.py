@@ -44,12 +44,12 @@ def predict_scores(
     """Scores in points (N, K), float64, in the order of `clips`."""
     scores = np.empty((len(clips), len(model.first.task.targets)))
     for index, output in assess_all(model, clips, device):
-        scores[index] = model.score(output).double().cpu().numpy()
+        scores[index] = model.score(output).cpu().double().numpy()
     return scores
 
 
 def predicted_grades(model: Ensemble, scores_NK: np.ndarray) -> np.ndarray | None:
     """The grade (N, K), 0 the lowest, in which each score lies; None for methods without grades."""
-    edges_KG = model.first.edges_KG.double().cpu().numpy()
+    edges_KG = model.first.edges_KG.cpu().double().numpy()
     grades: np.ndarray | None = grade_of(scores_NK, edges_KG) if edges_KG.shape[1] > 2 else None
     return grades
