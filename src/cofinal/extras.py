@@ -13,7 +13,7 @@ def import_extra(module: str, what_for: str, extra: str) -> Any:
 
     Args:
         module: its name, for example "av".
-        what_for: the beginning of the message, for example "videos are decoded with PyAV".
+        what_for: the beginning of the message, for example "videos are read and written with PyAV".
         extra: the extra of this package that installs it.
 
     Raises:

@@ -27,8 +27,9 @@ from cofinal.models.interface import ModelOutput, Task
 from cofinal.models.ridge import Ridge
 from cofinal.records import ClipFeatures, FeatureRecipe
 from cofinal.scorer import Scorer
+from cofinal.testing import CHANNELS, make_clips, prepared_model
 from cofinal.training.loop import train
-from test_all_methods import CHANNELS, make_clips, prepared_model, small_preset
+from test_all_methods import small_preset
 
 EVERY_METHOD = pytest.mark.parametrize("method", method_names())
 ATTENTIVE = {"cofinal", "cofinal-released", "gdlt", "action-net"}
@@ -41,9 +42,9 @@ def performance(clips: int = 9, seed: int = 5) -> ClipFeatures:
 
 
 def scorer_of(method: str) -> Scorer:
-    members = [prepared_model(method)]
+    members = [prepared_model(small_preset(method))]
     if members[0].trains_by_gradient:
-        members.append(prepared_model(method))
+        members.append(prepared_model(small_preset(method)))
         with torch.no_grad():
             for parameter in members[1].parameters():
                 parameter.mul_(0.9)

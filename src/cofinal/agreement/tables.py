@@ -14,6 +14,7 @@ from cofinal.agreement.repeats import Repeat
 from cofinal.agreement.study import TargetAgreement
 from cofinal.config import AgreementSettings
 from cofinal.files.atomic import write_json, write_text
+from cofinal.files.tables import markdown_table
 from cofinal.version import __version__
 
 # What, value, interval, what it means.
@@ -112,12 +113,12 @@ def reliability_rows(reliable: Reliability) -> Iterator[Row]:
     """Rows about marks of which none is missing."""
     share = f"{max(reliable.icc_one, 0):.0%}"
     yield (
-        "ICC(2,1)", number(reliable.icc_one), span(reliable.icc_one_interval),
+        "ICC(2,1)", number(reliable.icc_one), ends(reliable.icc_one_interval),
         f"{share} of the variance of one judge's mark is the performance's; the rest is who "
         "judges, and chance",
     )  # fmt: skip
     yield (
-        "ICC(2,k)", number(reliable.icc_panel), span(reliable.icc_panel_interval),
+        "ICC(2,k)", number(reliable.icc_panel), ends(reliable.icc_panel_interval),
         f"the same for the mean of {reliable.judges} judges",
     )  # fmt: skip
     yield (
@@ -136,12 +137,12 @@ def panel_rows(found: TargetAgreement) -> Iterator[Row]:
     if found.reliability:
         yield from reliability_rows(found.reliability)
     yield (
-        "Krippendorff's alpha, interval", number(found.alpha), span(found.alpha_interval),
+        "Krippendorff's alpha, interval", number(found.alpha), ends(found.alpha_interval),
         "1 is perfect, 0 what chance gives; .8 is the usual demand, .667 the least",
     )  # fmt: skip
     yield (
         "Krippendorff's alpha, ordinal", number(found.ordinal_alpha),
-        span(found.ordinal_alpha_interval), "the same when only the order of marks counts",
+        ends(found.ordinal_alpha_interval), "the same when only the order of marks counts",
     )  # fmt: skip
     if found.edges:
         edges = ", ".join(f"{edge:.2f}" for edge in found.edges[1:-1])
@@ -150,7 +151,7 @@ def panel_rows(found: TargetAgreement) -> Iterator[Row]:
             f"agreement of two judges' grades beyond chance; grades change at {edges}",
         )  # fmt: skip
     yield (
-        "SRCC of one judge", number(human.srcc), span(human.srcc_interval),
+        "SRCC of one judge", number(human.srcc), ends(human.srcc_interval),
         "rank correlation with the mean of the others",
     )  # fmt: skip
     if human.within_srcc is not None:
@@ -165,25 +166,31 @@ def panel_rows(found: TargetAgreement) -> Iterator[Row]:
 
 def difference_row(row: Difference) -> list[str]:
     """One judge's bias and spread."""
-    numbers = [f"{row.bias:+.2f}", span(row.bias_interval, 2, "+"), number(row.spread, 2)]
-    return [row.judge, str(row.performances), *numbers, span(row.limits, 2, "+")]
+    numbers = [f"{row.bias:+.2f}", ends(row.bias_interval, 2, "+"), number(row.spread, 2)]
+    return [row.judge, str(row.performances), *numbers, ends(row.limits, 2, "+")]
 
 
 def repeat_row(row: Repeat) -> list[str]:
     """How well one judge repeats its own marks."""
     points = [number(row.standard_error, 2), number(row.smallest_change, 2), f"{row.drift:+.2f}"]
-    return [row.judge, str(row.performances), number(row.icc), span(row.icc_interval), *points]
+    return [
+        row.judge,
+        str(row.performances),
+        number(row.icc),
+        ends(row.icc_interval),
+        *points,
+    ]
 
 
 def model_rows(model: ModelAsJudge) -> Iterator[Row]:
     """Rows about the model as one more judge."""
     gap, worth = model.difference, model.worth_judges
     yield (
-        "bias", f"{gap.bias:+.2f}", span(gap.bias_interval, 2, "+"),
+        "bias", f"{gap.bias:+.2f}", ends(gap.bias_interval, 2, "+"),
         "points above the mean of the judges",
     )  # fmt: skip
     yield (
-        "spread", number(gap.spread, 2), span(gap.limits, 2, "+"),
+        "spread", number(gap.spread, 2), ends(gap.limits, 2, "+"),
         "standard deviation of its differences, and the limits of agreement in points",
     )  # fmt: skip
     yield "SRCC", number(model.srcc), "", "rank correlation with the mean of the judges"
@@ -191,11 +198,11 @@ def model_rows(model: ModelAsJudge) -> Iterator[Row]:
     if model.panel and model.panel_with_model:
         joined = model.panel_with_model
         yield (
-            "ICC(2,1) with the model", number(joined.icc_one), span(joined.icc_one_interval),
+            "ICC(2,1) with the model", number(joined.icc_one), ends(joined.icc_one_interval),
             f"of the judges alone {model.panel.icc_one:.3f} on the same performances",
         )  # fmt: skip
     yield (
-        "ratio of disagreement", number(model.ratio), span(model.ratio_interval),
+        "ratio of disagreement", number(model.ratio), ends(model.ratio_interval),
         "two judges' mean squared difference over the model's from a judge; 1 if it passes for one",
     )  # fmt: skip
     if worth is None:
@@ -205,9 +212,8 @@ def model_rows(model: ModelAsJudge) -> Iterator[Row]:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    """A Markdown table as one piece of text."""
+    return "\n".join(markdown_table(head, rows)[:-1])
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -215,6 +221,6 @@ def number(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def span(interval: tuple[float, float] | None, digits: int = 3, sign: str = "") -> str:
+def ends(interval: tuple[float, float] | None, digits: int = 3, sign: str = "") -> str:
     """An interval for people, a dash where undefined."""
     return "-" if interval is None else " to ".join(f"{x:{sign}.{digits}f}" for x in interval)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from cofinal.cli.performances import PerformancesCommand
 from cofinal.times import span
@@ -60,21 +60,10 @@ class Explain(PerformancesCommand):
             prediction = scorer.score(features)
             told.append(explain(scorer.model, features, prediction, index, *how, source))
         if self.json:
-            print(json.dumps([_plain(entry) for entry in told], indent=2))
+            print(json.dumps([entry.to_json() for entry in told], indent=2))
         else:
             print("\n\n".join(describe(entry) for entry in told))
         return 0
-
-
-def _plain(entry: Explanation) -> dict[str, Any]:
-    """Plain values, for JSON."""
-    return {
-        "id": entry.id,
-        "strangeness": entry.strangeness,
-        "evidence": entry.evidence.to_json(),
-        "targets": [asdict(told) for told in entry.targets],
-        "elements": [element.to_json() for element in entry.elements],
-    }
 
 
 def describe(entry: Explanation) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -48,6 +48,16 @@ class Explanation(Record):
     """Percentage of training performances that are less unlike the rest of them."""
     elements: list[PlacedElement] = field(default_factory=list)
     """Empty without a sheet."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values, for JSON."""
+        return {
+            "id": self.id,
+            "strangeness": self.strangeness,
+            "evidence": self.evidence.to_json(),
+            "targets": [asdict(target) for target in self.targets],
+            "elements": [element.to_json() for element in self.elements],
+        }
 
     @property
     def strange(self) -> bool:

@@ -63,13 +63,13 @@ def strongest(evidence: Evidence, target: str, count: int = 3) -> list[Moment]:
 
 
 # First clip, clips, value.
-Run = tuple[int, int, float]
+Valued = tuple[int, int, float]
 
 
-def _windows(value_W: np.ndarray, width: int, count: int) -> list[Run]:
+def _windows(value_W: np.ndarray, width: int, count: int) -> list[Valued]:
     """The strongest windows that do not overlap."""
     free_W = value_W != 0
-    found: list[Run] = []
+    found: list[Valued] = []
     while len(found) < count and free_W.any():
         first = int(np.where(free_W, np.abs(value_W), -1.0).argmax())
         free_W[max(first - width + 1, 0) : first + width] = False
@@ -77,10 +77,10 @@ def _windows(value_W: np.ndarray, width: int, count: int) -> list[Run]:
     return found
 
 
-def _runs(value_T: np.ndarray, count: int) -> list[Run]:
+def _runs(value_T: np.ndarray, count: int) -> list[Valued]:
     """Runs around the strongest clips, a clip or more apart."""
     free_T = value_T != 0
-    found: list[Run] = []
+    found: list[Valued] = []
     while len(found) < count and free_T.any():
         peak = int(np.where(free_T, np.abs(value_T), -1.0).argmax())
         first, end = _grow(np.where(free_T, value_T, 0.0) / value_T[peak], peak)

@@ -36,7 +36,7 @@ def import_av() -> Any:
     Raises:
         CofinalError: PyAV is not installed.
     """
-    av = import_extra("av", "videos are decoded with PyAV", "video")
+    av = import_extra("av", "videos are read and written with PyAV", "video")
     av.logging.set_level(None)
     return av
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from cofinal.extras import import_extra
+from cofinal.extraction.containers import import_av
 from cofinal.files.atomic import atomic_path
 from cofinal.generated.rendering import FilmSettings
 
@@ -16,11 +15,6 @@ from cofinal.generated.rendering import FilmSettings
 _OPTIONS = {"libx264": {"preset": "veryfast", "crf": "20"}, "mpeg4": {"qscale": "3"}}
 # One encoder per film, so that workers do not fight for cores.
 _THREADS = 1
-
-
-def import_av() -> Any:
-    """The `av` module; a sentence where PyAV is not installed."""
-    return import_extra("av", "videos are written with PyAV", "video")
 
 
 def encoder() -> str:

@@ -22,7 +22,7 @@ from cofinal.extraction.timeline import Timeline, scan_timeline
 from cofinal.extras import import_extra
 from cofinal.records import ClipFeatures
 
-Embedding = Literal["auto", "yes", "no"]
+Embed = Literal["auto", "yes", "no"]
 # All films of a page together: what mail programs and browsers still take in one file.
 EMBED_BYTES = 64 * 2**20
 PLAYABLE = {
@@ -111,7 +111,7 @@ def timed_by(features: ClipFeatures, video: Path) -> ClipFeatures:
     return replace(features, first_clip_seconds=plan.first_clip_seconds, own_fps=plan.fps)
 
 
-def embeds(paths: Sequence[Path], wanted: Embedding) -> bool:
+def embeds(paths: Sequence[Path], wanted: Embed) -> bool:
     """Whether the films of a page go into it."""
     if wanted != "auto":
         return wanted == "yes"
