@@ -2,7 +2,7 @@
 
 import torch
 
-from cofinal import Task, build_model, generate, load_preset, override, pad_clips
+from cofinal import Labels, Task, build_model, generate, load_preset, override, pad_clips
 
 
 def main() -> None:
@@ -11,13 +11,12 @@ def main() -> None:
     clips = [torch.from_numpy(values) for values in generated.clips]
     preset = override(load_preset("generated"), {"model.principal_components": 16})
     model = build_model(preset, Task(channels=16, targets=("difficulty", "execution")))
-    model.prepare(clips, generated.scores)  # everything that needs no gradients
+    model.prepare(clips, Labels(generated.scores))  # everything that needs no gradients
 
-    staged_BTC, mask_BT = pad_clips([model.fixed_stage(values) for values in clips])
-    scores_BK = torch.from_numpy(generated.scores).float()
+    staged, labels = model.stage(clips), Labels(torch.from_numpy(generated.scores).float())
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     for step in range(20):
-        losses = model.training_loss(staged_BTC, mask_BT, scores_BK)
+        losses = model.training_loss(staged, labels)
         optimizer.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         optimizer.step()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cofinal.grades import to_unit_score
 from cofinal.layers.summary import time_average
-from cofinal.models.interface import AssessmentModel, ModelOutput, Task, summarise_each
+from cofinal.models.interface import AssessmentModel, Labels, ModelOutput, Task, summarise_each
 from cofinal.settings import Between, Choices, MethodSettings
 
 
@@ -39,11 +39,11 @@ class Nearest(AssessmentModel):
         self.register_buffer("known_NC", torch.zeros(0, task.channels))
         self.register_buffer("scores_NK", torch.zeros(0, len(task.targets)))
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Keeps the training performances."""
-        self.learn_range(scores_NK)
+        self.learn_range(labels.scores_NK)
         self.known_NC = torch.from_numpy(summarise_each(time_average, clips)).float()
-        self.scores_NK = torch.from_numpy(scores_NK).float()
+        self.scores_NK = torch.from_numpy(labels.scores_NK).float()
 
     def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
         for name in ("known_NC", "scores_NK"):

@@ -14,7 +14,7 @@ from cofinal.config import Preset
 from cofinal.grades import to_unit_score
 from cofinal.layers.summary import time_average
 from cofinal.methods import use_method
-from cofinal.models.interface import AssessmentModel, ModelOutput, Task
+from cofinal.models.interface import AssessmentModel, Labels, ModelOutput, StagedClips, Task
 from cofinal.settings import MethodSettings
 from cofinal.testing import METHOD_CHECKS, TRAINING, check_method, failure
 
@@ -35,9 +35,9 @@ class Linear(AssessmentModel):
         self.linear = nn.Linear(task.channels, len(task.targets))
         self.register_buffer("mean_C", torch.zeros(task.channels))
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns the score range and the mean clip."""
-        self.learn_range(scores_NK)
+        self.learn_range(labels.scores_NK)
         self.mean_C.copy_(torch.cat(list(clips)).mean(0))
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
@@ -49,12 +49,11 @@ class Linear(AssessmentModel):
         unit_BK: Tensor = self.linear(time_average(clips_BTC, mask_BT) - self.mean_C)
         return unit_BK
 
-    def training_loss(
-        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
-    ) -> dict[str, Tensor]:
+    def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Squared error."""
-        unit_BK = to_unit_score(scores_BK, self.edges_KG)
-        return {"score": (self.answer(staged_BTC, mask_BT) - unit_BK).square().mean()}
+        unit_BK = to_unit_score(labels.scores_NK, self.edges_KG)
+        error_BK = self.answer(staged.values_BTC, staged.mask_BT) - unit_BK
+        return {"score": error_BK.square().mean()}
 
 
 class SeesTheBatch(Linear):
@@ -111,9 +110,9 @@ class NeedsFloat32(Linear):
 class Forgets(Linear):
     """Keeps what it has learned where saving does not see it."""
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns the score range and an offset."""
-        super().prepare(clips, scores_NK)
+        super().prepare(clips, labels)
         self.offset = 0.3
 
     def start_from(self, prepared: AssessmentModel) -> None:
@@ -137,20 +136,18 @@ class Restless(Linear):
 class KnowsNoSeed(Linear):
     """Draws its preparation from a generator that no seed rules."""
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns the score range and a random mean."""
-        super().prepare(clips, scores_NK)
+        super().prepare(clips, labels)
         self.mean_C.copy_(torch.from_numpy(np.random.default_rng().normal(size=len(self.mean_C))))
 
 
 class Uphill(Linear):
     """Learns the wrong way."""
 
-    def training_loss(
-        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
-    ) -> dict[str, Tensor]:
+    def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Squared error, whose gradient is turned round."""
-        loss = super().training_loss(staged_BTC, mask_BT, scores_BK)["score"]
+        loss = super().training_loss(staged, labels)["score"]
         return {"score": 2 * loss.detach() - loss}
 
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from cofinal.modelfolder.checkpoints import import_checkpoint
     from cofinal.modelfolder.folder import load_model, save_model
     from cofinal.models import build_model
-    from cofinal.models.interface import Task, pad_clips
+    from cofinal.models.interface import Labels, Task, pad_clips
     from cofinal.records import ClipFeatures, FeatureRecipe, Prediction, TargetPrediction
     from cofinal.scorer import Scorer
     from cofinal.training.loop import train
@@ -66,6 +66,7 @@ _PUBLIC = {
     "Explanation": "explain.explanation",
     "ExtractionRecipe": "extraction.recipe",
     "FeatureRecipe": "records",
+    "Labels": "models.interface",
     "MethodRegressor": "estimator",
     "Prediction": "records",
     "Preset": "config",
@@ -120,6 +121,7 @@ __all__ = [
     "Explanation",
     "ExtractionRecipe",
     "FeatureRecipe",
+    "Labels",
     "MethodRegressor",
     "Prediction",
     "Preset",

@@ -27,7 +27,7 @@ from cofinal.modelfolder.info import ModelInfo
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.inference import predict_scores
-from cofinal.models.interface import AssessmentModel, ModelOutput, Task, pad_clips
+from cofinal.models.interface import AssessmentModel, Labels, ModelOutput, Task, pad_clips
 from cofinal.training.loop import train
 
 CHANNELS = 6
@@ -118,7 +118,7 @@ def prepared_model(preset: Preset, targets: int = 2) -> AssessmentModel:
     model = build_model(preset, Task(CHANNELS, names))
     clips = make_clips([9, 5, 12, 7, 10, 6, 8, 11], seed=1)
     rng = np.random.default_rng(0)
-    model.prepare(clips, rng.uniform(5, 25, (len(clips), targets)))
+    model.prepare(clips, Labels(rng.uniform(5, 25, (len(clips), targets))))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -245,14 +245,13 @@ def training_lowers_the_loss(preset: Preset) -> None:
         return
     dataset = performances()
     clips = [torch.from_numpy(values) for values in dataset.clips]
-    scores_NK = torch.from_numpy(dataset.scores).float()
+    labels = Labels(torch.from_numpy(dataset.scores).float())
     totals: list[float] = []
 
     @torch.no_grad()
     def total_loss(models: list[Ensemble]) -> None:
         member = models[0].first
-        staged_BTC, mask_BT = pad_clips([member.fixed_stage(values) for values in clips])
-        terms = member.training_loss(staged_BTC, mask_BT, scores_NK)
+        terms = member.training_loss(member.stage(clips), labels)
         totals.append(float(sum(terms.values())))
 
     training = replace(preset.training, epochs=15, members=1, mixing=0.0)

@@ -9,7 +9,7 @@ import torch
 from cofinal.errors import CofinalError
 from cofinal.methods.action_net import ActionNetSettings
 from cofinal.models.action_net import ActionNet, ClipGraph, ContextAttention
-from cofinal.models.interface import Task
+from cofinal.models.interface import Labels, StagedClips, Task
 
 MASK = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
 
@@ -19,7 +19,7 @@ def model() -> ActionNet:
     torch.manual_seed(0)
     model = ActionNet(Task(6, ("a", "b")), ActionNetSettings(width=4, principal_components=6))
     rng = np.random.default_rng(0)
-    model.prepare([torch.randn(7, 6) for _ in range(8)], rng.uniform(5, 25, (8, 2)))
+    model.prepare([torch.randn(7, 6) for _ in range(8)], Labels(rng.uniform(5, 25, (8, 2))))
     return model.eval()
 
 
@@ -68,7 +68,7 @@ def test_scores_are_regressed_in_deviations_from_the_training_mean(model: Action
     mean, spread = training.mean(0), training.std(0, correction=0)
     answer = model.score(model(clips, MASK))
     torch.testing.assert_close(answer, mean.expand(2, 2), rtol=1e-5, atol=1e-4)
-    loss = model.training_loss(model.fixed_stage(clips), MASK, scores)["score"]
+    loss = model.training_loss(StagedClips(model.fixed_stage(clips), MASK), Labels(scores))["score"]
     torch.testing.assert_close(
         loss, ((scores - mean) / spread).square().mean(), rtol=1e-4, atol=1e-5
     )

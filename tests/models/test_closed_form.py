@@ -22,7 +22,7 @@ from cofinal.modelfolder.folder import load_model, save_model
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
-from cofinal.models.interface import AssessmentModel, Task, pad_clips
+from cofinal.models.interface import AssessmentModel, Labels, Task, pad_clips
 from cofinal.models.ridge import STRENGTHS
 from cofinal.models.svr import Svr
 
@@ -50,7 +50,7 @@ def scores(clips: list[torch.Tensor]) -> np.ndarray:
 
 def prepared(method: str, settings: Any, clips: Any, scores: np.ndarray) -> AssessmentModel:
     model = build_model(Preset(method, settings), TASK)
-    model.prepare(clips, scores)
+    model.prepare(clips, Labels(scores))
     return model.eval()
 
 
@@ -141,7 +141,7 @@ def test_a_channel_that_trembles_around_a_constant_is_no_feature(
         ("ridge", RidgeSettings()),
     ):
         lacking = build_model(Preset(method, settings), Task(5, TASK.targets))
-        lacking.prepare(without, scores)
+        lacking.prepare(without, Labels(scores))
         expected = answers(lacking, without)
         mine = answers(prepared(method, settings, clips, scores), clips)
         np.testing.assert_allclose(mine, expected, rtol=1e-4, atol=1e-4)

@@ -11,7 +11,7 @@ from cofinal.errors import CofinalError
 from cofinal.grades import to_unit_score
 from cofinal.methods.core import CoReSettings
 from cofinal.models.core import CoRe, GroupTree, difference_edges, even_choice, others
-from cofinal.models.interface import ModelOutput, Task, pad_clips
+from cofinal.models.interface import Labels, ModelOutput, StagedClips, Task, pad_clips
 
 CHANNELS, WIDTH, DEPTH, EXEMPLARS = 6, 4, 3, 5
 
@@ -26,7 +26,7 @@ def prepared(scores_NK: np.ndarray, **changes: object) -> CoRe:
     values = {"width": WIDTH, "depth": DEPTH, "exemplars": EXEMPLARS, "segments": 3} | changes
     task = Task(CHANNELS, tuple("abc"[: scores_NK.shape[1]]))
     model = CoRe(task, CoReSettings(**values))  # type: ignore[arg-type]
-    model.prepare(training_clips(len(scores_NK)), scores_NK)
+    model.prepare(training_clips(len(scores_NK)), Labels(scores_NK))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -172,7 +172,7 @@ def test_loss_is_the_mean_over_pairs_of_two_different_performances(scores_NK: np
     clips, mask = pad_clips([torch.randn(length, CHANNELS) for length in (4, 9, 6)])
     scores = torch.from_numpy(scores_NK[:3]).float()
     staged = model.fixed_stage(clips)
-    losses = model.training_loss(staged, mask, scores)
+    losses = model.training_loss(StagedClips(staged, mask), Labels(scores))
     feature = model.features(model.segments(staged, mask))
     unit = to_unit_score(scores, model.edges_KG)
     chance, place = model.compare(feature, feature, unit)
@@ -201,7 +201,7 @@ def test_fewer_performances_than_exemplars_and_whole_scores_train() -> None:
     model = prepared(np.array([[1.0], [2.0], [2.0]]), exemplars=10)
     clips, mask = pad_clips([torch.randn(4, CHANNELS) for _ in range(3)])
     losses = model.training_loss(
-        model.fixed_stage(clips), mask, torch.tensor([[1.0], [2.0], [2.0]])
+        StagedClips(model.fixed_stage(clips), mask), Labels(torch.tensor([[1.0], [2.0], [2.0]]))
     )
     sum(losses.values()).backward()  # type: ignore[union-attr]
     for parameter in model.parameters():

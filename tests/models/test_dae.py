@@ -11,7 +11,7 @@ from torch import Tensor
 from cofinal.layers.losses import gaussian_likelihood
 from cofinal.methods.dae import DaeSettings
 from cofinal.models.dae import Dae
-from cofinal.models.interface import Task, pad_clips
+from cofinal.models.interface import Labels, StagedClips, Task, pad_clips
 
 CHANNELS = 6
 
@@ -21,7 +21,7 @@ def prepared(**changes: object) -> tuple[Dae, list[Tensor], np.ndarray]:
     clips = [torch.randn(5 + i, CHANNELS) for i in range(12)]
     scores_NK = np.random.default_rng(0).uniform(5, 25, (12, 2))
     model = Dae(Task(CHANNELS, ("a", "b")), DaeSettings(width=8, **changes))  # type: ignore[arg-type]
-    model.prepare(clips, scores_NK)
+    model.prepare(clips, Labels(scores_NK))
     return model.eval(), clips, scores_NK
 
 
@@ -71,7 +71,7 @@ def test_the_variance_is_bounded() -> None:
 def test_the_squared_loss_is_what_draws_give_on_average() -> None:
     model, clips, scores_NK = prepared(loss="squared")
     batch = pad_clips([model.fixed_stage(c) for c in clips])
-    terms = model.training_loss(*batch, torch.from_numpy(scores_NK).float())
+    terms = model.training_loss(StagedClips(*batch), Labels(torch.from_numpy(scores_NK).float()))
     mean_BK, log_variance_BK = model.gaussian(*batch)
     true_BK = (scores_NK - scores_NK.mean(0)) / scores_NK.std(0)
     drawn = mean_BK + (log_variance_BK / 2).exp() * torch.randn(20_000, *mean_BK.shape)
@@ -95,12 +95,14 @@ def test_the_likelihood_finds_the_spread_and_the_squared_error_drives_it_to_noth
     torch.manual_seed(0)
     clips_BTC, score_B, spread_B = planted(2000, generator)
     model = Dae(Task(CHANNELS, ("a",)), DaeSettings(width=32, loss=loss))  # type: ignore[arg-type]
-    model.prepare(list(clips_BTC), score_B[:, None].double().numpy())
+    model.prepare(list(clips_BTC), Labels(score_B[:, None].double().numpy()))
     staged_BTC, mask_BT = model.fixed_stage(clips_BTC), torch.ones(2000, 1, dtype=torch.bool)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     for _ in range(150):
         optimizer.zero_grad()
-        sum(model.training_loss(staged_BTC, mask_BT, score_B[:, None]).values()).backward()  # type: ignore[union-attr]
+        sum(
+            model.training_loss(StagedClips(staged_BTC, mask_BT), Labels(score_B[:, None])).values()
+        ).backward()  # type: ignore[union-attr]
         optimizer.step()
     with torch.no_grad():
         fresh_BTC, _, spread_B = planted(500, generator)

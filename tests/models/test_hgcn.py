@@ -17,7 +17,7 @@ from cofinal.models.hgcn import (
     Hierarchy,
     SceneConstruction,
 )
-from cofinal.models.interface import Task, pad_clips
+from cofinal.models.interface import Labels, StagedClips, Task, pad_clips
 
 C, D, N, S = 8, 16, 6, 3
 
@@ -129,14 +129,14 @@ def small(**changes: object) -> tuple[Hgcn, tuple[Tensor, Tensor], np.ndarray]:
     model = Hgcn(Task(C, ("a", "b")), settings)
     clips = [torch.randn(4 + i, C) for i in range(9)]
     scores_NK = np.random.default_rng(0).uniform(5, 25, (9, 2))
-    model.prepare(clips, scores_NK)
+    model.prepare(clips, Labels(scores_NK))
     return model.eval(), pad_clips([model.fixed_stage(c) for c in clips]), scores_NK
 
 
 @torch.no_grad()
 def test_the_loss_is_what_draws_of_the_scenes_give_on_average() -> None:
     model, batch, scores_NK = small()
-    terms = model.training_loss(*batch, torch.from_numpy(scores_NK).float())
+    terms = model.training_loss(StagedClips(*batch), Labels(torch.from_numpy(scores_NK).float()))
     mean_BKS, variance_BKS = model.scenes(*batch)
     drawn = mean_BKS + variance_BKS.sqrt() * torch.randn(20_000, *mean_BKS.shape)
     true_BK = (scores_NK - scores_NK.mean(0)) / scores_NK.std(0)

@@ -13,7 +13,7 @@ from cofinal.errors import CofinalError
 from cofinal.layers.losses import row_separation
 from cofinal.methods.ms_lstm import MsLstmSettings
 from cofinal.models import build_model
-from cofinal.models.interface import Task, pad_clips
+from cofinal.models.interface import Labels, StagedClips, Task, pad_clips
 from cofinal.models.ms_lstm import SCALES
 
 SETTINGS = MsLstmSettings(principal_components=5, parts=12, rows=3, width=6, dropout=0.0)
@@ -24,7 +24,7 @@ def model() -> Any:
     torch.manual_seed(0)
     fresh = build_model(Preset("ms-lstm", SETTINGS), Task(6, ("a", "b")))
     clips = [torch.randn(length, 6) for length in (9, 5, 12)]
-    fresh.prepare(clips, np.array([[5.0, 100.0], [9.0, 300.0], [25.0, 200.0]]))
+    fresh.prepare(clips, Labels(np.array([[5.0, 100.0], [9.0, 300.0], [25.0, 200.0]])))
     return fresh.eval()
 
 
@@ -72,7 +72,9 @@ def test_loss_is_the_squared_error_in_deviations_of_the_scores(model: Any) -> No
     batch = pad_clips([torch.randn(9, 5), torch.randn(4, 5)])
     with torch.no_grad():
         points_BK, _ = model.look(*batch)
-        terms = model.training_loss(*batch, points_BK + torch.tensor([2.0, 0.0]))
+        terms = model.training_loss(
+            StagedClips(*batch), Labels(points_BK + torch.tensor([2.0, 0.0]))
+        )
     deviation = np.std([5.0, 9.0, 25.0])
     assert terms["score"].item() == pytest.approx((2 / deviation) ** 2 / 2, rel=1e-4)
     assert terms["rows"].item() > 0

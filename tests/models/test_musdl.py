@@ -19,10 +19,10 @@ from cofinal.modelfolder.folder import load_model, save_model
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.models import build_model
 from cofinal.models.inference import predict_scores
-from cofinal.models.interface import Task, pad_clips
+from cofinal.models.interface import Labels, Task, pad_clips
 from cofinal.models.musdl import Musdl, panel_score
 from cofinal.training.batches import Batch
-from cofinal.training.loop import prepare_members, train, train_seeds, what_is_learned
+from cofinal.training.loop import prepare_members, train, train_seeds
 from cofinal.training.stack import MemberStack
 
 TRAINING = TrainingSettings(epochs=60, batch_size=8, learning_rate=5e-3, members=1, averaging=0.9)
@@ -48,6 +48,12 @@ def prepared(dataset: Dataset, preset: Preset = SMALL) -> tuple[Musdl, list[torc
     return members[0], staged
 
 
+def labels_of_both(dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scores and marks as float32 tensors."""
+    assert dataset.marks is not None
+    return torch.from_numpy(dataset.scores).float(), torch.from_numpy(dataset.marks).float()
+
+
 @pytest.mark.parametrize("judges", [1, 2, 4, 5, 9])
 def test_federations_rule_is_that_of_a_plain_loop(judges: int) -> None:
     rng = np.random.default_rng(judges)
@@ -67,11 +73,10 @@ def test_federations_rule_is_that_of_a_plain_loop(judges: int) -> None:
 
 def test_loss_is_the_mean_divergence_of_the_marks_that_are_known(judged: Dataset) -> None:
     model, staged = prepared(judged)
-    columns_NS = torch.from_numpy(what_is_learned(judged, model)).float()
-    clips_BTC, mask_BT = pad_clips(staged)
+    batch = Batch(*pad_clips(staged), *labels_of_both(judged))
     with torch.no_grad():
-        mine = model.training_loss(clips_BTC, mask_BT, columns_NS)["divergence"].item()
-        hidden_BD = model.summary(clips_BTC, mask_BT)
+        mine = batch.loss(model)["divergence"].item()
+        hidden_BD = model.summary(batch.clips_BTC, batch.mask_BT)
         final_BKL = model.log_distribution(hidden_BD).exp().double().numpy()
         judges_BKJL = model.log_judges(hidden_BD).exp().double().numpy()
     edges_KG, bins_L = model.edges_KG.double().numpy(), np.linspace(0, 1, 31)
@@ -140,11 +145,10 @@ def test_other_methods_do_not_see_the_marks(judged: Dataset, generated: Dataset)
 def test_a_stack_of_members_and_seeds_has_the_loss_of_each_alone(judged: Dataset) -> None:
     preset = replace(SMALL, training=replace(TRAINING, epochs=2, members=2, clip_gradient=0.5))
     members, staged = prepare_members(judged, preset, (0,))
-    scores_NS = torch.from_numpy(what_is_learned(judged, members[0])).float()
-    batch = Batch(*pad_clips(staged), scores_NS)
+    batch = Batch(*pad_clips(staged), *labels_of_both(judged))
     losses = MemberStack(members, 0.0).loss([batch])
     for index, member in enumerate(members):
-        alone = member.train().training_loss(*batch.tensors)["divergence"]
+        alone = batch.loss(member.train())["divergence"]
         torch.testing.assert_close(losses["divergence"][index], alone, rtol=1e-4, atol=1e-5)
     one = replace(preset, training=replace(preset.training, seed=1))
     together = train_seeds(judged, preset, (0, 1), show_progress=False)[1]
@@ -183,6 +187,8 @@ def test_a_panel_wider_than_the_setting_gets_a_sentence(judged: Dataset) -> None
 
 def test_a_model_that_never_saw_marks_answers_from_the_final_score() -> None:
     model = build_model(SMALL, Task(6, ("a", "b", "c")))
-    model.prepare([torch.randn(5, 6) for _ in range(4)], np.arange(12, dtype=float).reshape(4, 3))
+    model.prepare(
+        [torch.randn(5, 6) for _ in range(4)], Labels(np.arange(12, dtype=float).reshape(4, 3))
+    )
     with torch.no_grad():
         assert torch.isfinite(model(*pad_clips([torch.randn(7, 6)])).unit_score_BK).all()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cofinal.layers.losses import list_divergence
 from cofinal.methods.phi import PhiSettings
-from cofinal.models.interface import Task, pad_clips
+from cofinal.models.interface import Labels, StagedClips, Task, pad_clips
 from cofinal.models.phi import Flow, LowRankAttention, Phi
 
 C, D, R, T = 6, 8, 3, 5
@@ -66,7 +66,7 @@ def prepared(**changes: object) -> tuple[Phi, tuple[Tensor, Tensor], Tensor]:
     model = Phi(Task(C, ("a", "b")), settings)
     clips = [torch.randn(4 + i, C) for i in range(7)]
     scores_NK = np.random.default_rng(0).uniform(5, 25, (7, 2))
-    model.prepare(clips, scores_NK)
+    model.prepare(clips, Labels(scores_NK))
     return model.eval(), pad_clips([model.fixed_stage(c) for c in clips]), torch.tensor(scores_NK)
 
 
@@ -84,7 +84,7 @@ def test_matching_is_the_error_of_the_velocity_on_real_clips() -> None:
 
 def test_matching_teaches_the_flow_alone_and_the_flow_learns_a_known_gap() -> None:
     model, batch, scores_NK = prepared(list_weight=0.0)
-    model.training_loss(*batch, scores_NK)["flow"].backward()
+    model.training_loss(StagedClips(*batch), Labels(scores_NK))["flow"].backward()
     taught = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None}
     assert taught == {"flow"}
     initial = torch.randn(64, T, D)
@@ -122,7 +122,10 @@ def test_both_readings_of_the_paper_are_told_and_weights_count() -> None:
     assert not torch.allclose(desired, refined) and not torch.allclose(initial, refined)
     heavy = prepared(flow_weight=0.0, list_weight=1.0)[0]
     heavy.load_state_dict(model.state_dict())
-    terms, other = model.training_loss(*batch, scores_NK), heavy.training_loss(*batch, scores_NK)
+    terms, other = (
+        model.training_loss(StagedClips(*batch), Labels(scores_NK)),
+        heavy.training_loss(StagedClips(*batch), Labels(scores_NK)),
+    )
     assert float(other["flow"]) == 0
     assert float(other["list"]) == pytest.approx(100 * float(terms["list"]), rel=1e-4)
     assert float(other["score"]) == pytest.approx(float(terms["score"]))

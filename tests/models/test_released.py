@@ -19,7 +19,7 @@ from cofinal.modelfolder.checkpoints import import_checkpoint, read_state
 from cofinal.modelfolder.folder import load_model
 from cofinal.models import build_model
 from cofinal.models.cofinal_released import ReleasedCoFInAl, preset_weights
-from cofinal.models.interface import ModelOutput, Task, pad_clips
+from cofinal.models.interface import Labels, ModelOutput, StagedClips, Task, pad_clips
 from cofinal.scorer import Scorer
 from shared_files import data_folder, fixture_folder
 
@@ -132,7 +132,9 @@ def test_widths_and_query_counts_at_which_the_released_program_crashes(
     settings = ReleasedSettings(weights=0, queries=queries, width=width)
     model = build_model(Preset("cofinal-released", settings), Task(6, ("s",))).eval()
     clips_BTC, mask_BT = pad_clips([torch.randn(5, 6), torch.randn(3, 6)])
-    losses = model.training_loss(clips_BTC, mask_BT, torch.tensor([[12.0], [20.0]]))
+    losses = model.training_loss(
+        StagedClips(clips_BTC, mask_BT), Labels(torch.tensor([[12.0], [20.0]]))
+    )
     assert all(torch.isfinite(value) for value in losses.values())
 
 
@@ -146,7 +148,9 @@ def test_training_targets_follow_the_decimals_of_the_score() -> None:
     clips_BTC, mask_BT = pad_clips([torch.randn(5, 6)])
     with torch.no_grad():
         answer = network(clips_BTC, mask_BT, across_batch=True)
-        losses = model.training_loss(clips_BTC, mask_BT, torch.tensor([[7.25]]))
+        losses = model.training_loss(
+            StagedClips(clips_BTC, mask_BT), Labels(torch.tensor([[7.25]]))
+        )
     expected_coarse = (answer["coarse"].item() - 0.29) ** 2
     frame = network.etf_vec1[:, 0]  # type: ignore[index]
     assert losses["coarse"].item() == pytest.approx(expected_coarse, abs=1e-6)
@@ -161,7 +165,9 @@ def test_gdlt_loss_is_squared_error_plus_triplet() -> None:
     clips_BTC, mask_BT = pad_clips([torch.randn(5, 6), torch.randn(4, 6)])
     with torch.no_grad():
         unit_B = model(clips_BTC, mask_BT).unit_score_BK[:, 0]
-        losses = model.training_loss(clips_BTC, mask_BT, torch.tensor([[10.0], [20.0]]))
+        losses = model.training_loss(
+            StagedClips(clips_BTC, mask_BT), Labels(torch.tensor([[10.0], [20.0]]))
+        )
     expected = ((unit_B - torch.tensor([0.4, 0.8])) ** 2).mean()
     assert losses["coarse"].item() == pytest.approx(expected.item(), rel=1e-5)
     assert losses["triplet"].item() == 0

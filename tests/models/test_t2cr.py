@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cofinal.errors import CofinalError
 from cofinal.layers.losses import path_contrast
 from cofinal.methods.t2cr import T2crSettings
-from cofinal.models.interface import Task, pad_clips
+from cofinal.models.interface import Labels, StagedClips, Task, pad_clips
 from cofinal.models.t2cr import (
     ClipGate,
     CrossLayer,
@@ -138,7 +138,7 @@ def prepared() -> tuple[T2cr, list[Tensor], np.ndarray]:
     model = T2cr(Task(C, ("a", "b")), settings)
     clips = [torch.randn(5 + i, C) for i in range(9)]
     scores_NK = np.random.default_rng(0).uniform(5, 25, (9, 2))
-    model.prepare(clips, scores_NK)
+    model.prepare(clips, Labels(scores_NK))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -173,7 +173,7 @@ def test_the_answer_is_the_mean_of_exemplars_and_of_the_full_path_alone() -> Non
 def test_every_loss_term_by_hand() -> None:
     model, clips, scores_NK = prepared()
     batch = pad_clips([model.fixed_stage(clip) for clip in clips])
-    terms = model.training_loss(*batch, torch.from_numpy(scores_NK).float())
+    terms = model.training_loss(StagedClips(*batch), Labels(torch.from_numpy(scores_NK).float()))
     true = (scores_NK - scores_NK.mean(0)) / scores_NK.std(0)
     full, thin = model.features(*model.paths(*batch))
     assert float(terms["agreement"]) == pytest.approx(float(((full - thin) ** 2).mean()), rel=1e-4)

@@ -12,7 +12,7 @@ from cofinal.errors import CofinalError
 from cofinal.layers.losses import distribution_divergence
 from cofinal.methods.usdl import UsdlSettings
 from cofinal.models import build_model
-from cofinal.models.interface import AssessmentModel, Task, pad_clips
+from cofinal.models.interface import AssessmentModel, Labels, StagedClips, Task, pad_clips
 from cofinal.models.usdl import score_distribution
 
 
@@ -44,7 +44,7 @@ def model() -> AssessmentModel:
     torch.manual_seed(0)
     fresh = build_model(Preset("usdl", UsdlSettings(bins=21, width=8)), Task(6, ("a", "b")))
     clips = [torch.randn(length, 6) for length in (9, 5, 12)]
-    fresh.prepare(clips, np.array([[5.0, 100.0], [9.0, 300.0], [25.0, 200.0]]))
+    fresh.prepare(clips, Labels(np.array([[5.0, 100.0], [9.0, 300.0], [25.0, 200.0]])))
     return fresh.eval()
 
 
@@ -69,7 +69,9 @@ def test_loss_is_zero_for_the_target_itself(model: AssessmentModel) -> None:
         model.to_bins.bias.copy_((target_KL + 1e-30).log().flatten())  # type: ignore[union-attr]
         staged = model.fixed_stage(torch.randn(7, 6))
         right, wrong = (
-            model.training_loss(*pad_clips([staged]), shifted)["divergence"].item()
+            model.training_loss(StagedClips(*pad_clips([staged])), Labels(shifted))[
+                "divergence"
+            ].item()
             for shifted in (score, score + torch.tensor([[2.4, 0.0]]))
         )
     assert right == pytest.approx(0, abs=1e-5)

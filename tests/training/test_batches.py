@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cofinal.config import TrainingSettings
+from cofinal.models.interface import Labels
 from cofinal.training.batches import Batch, PackedClips, choose_clips, draw_batch, stretch
 
 CPU = torch.device("cpu")
@@ -51,7 +52,7 @@ def draw(length: list[int], seed: int = 0, **settings: Any) -> tuple[Batch, list
     scores = torch.arange(1.0, len(length) + 1).unsqueeze(1) ** 2
     chosen = replace(PLAIN, **settings)
     order = torch.arange(len(length))
-    return draw_batch(packed, scores, order, chosen, seeded(seed)), clips, scores
+    return draw_batch(packed, Labels(scores), order, chosen, seeded(seed)), clips, scores
 
 
 @given(lengths)
@@ -184,7 +185,7 @@ def test_mixing_stays_between_the_extremes_and_off_the_padding(
 def test_channels_are_blanked_for_a_whole_performance_and_the_rest_scaled_up() -> None:
     packed = PackedClips.of([torch.ones(5, 1000)] * 4, CPU)
     settings = replace(PLAIN, channel_dropout=0.25)
-    batch = draw_batch(packed, torch.ones(4, 1), torch.arange(4), settings, seeded(0))
+    batch = draw_batch(packed, Labels(torch.ones(4, 1)), torch.arange(4), settings, seeded(0))
     assert torch.equal(batch.clips_BTC, batch.clips_BTC[:, :1].expand(-1, 5, -1))
     first_BC = batch.clips_BTC[:, 0]
     assert first_BC.unique().tolist() == pytest.approx([0, 4 / 3])

@@ -16,7 +16,7 @@ from cofinal.config import Preset, TrainingSettings
 from cofinal.data.dataset import Dataset
 from cofinal.methods import settings_class
 from cofinal.models.inference import predict_scores
-from cofinal.models.interface import AssessmentModel
+from cofinal.models.interface import AssessmentModel, Labels
 from cofinal.training.batches import Batch, PackedClips, draw_batch
 from cofinal.training.loop import fit, prepare_members, train_seeds
 from cofinal.training.optim import build_optimizer, learning_rate
@@ -47,7 +47,9 @@ def first_batch(staged: list[torch.Tensor], dataset: Dataset, settings: Training
     """A batch of eight."""
     packed = PackedClips.of(staged, torch.device("cpu"))
     scores = torch.from_numpy(dataset.scores).float()
-    return draw_batch(packed, scores, torch.arange(8), settings, torch.Generator().manual_seed(0))
+    return draw_batch(
+        packed, Labels(scores), torch.arange(8), settings, torch.Generator().manual_seed(0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ def test_losses_of_the_stack_are_those_of_each_member(
     batch = first_batch(staged, generated, preset.training)
     losses = MemberStack(members, 0.0).loss([batch])
     for index, member in enumerate(members):
-        alone = member.train().training_loss(batch.clips_BTC, batch.mask_BT, batch.scores_BK)
+        alone = batch.loss(member.train())
         assert losses.keys() == alone.keys()
         for name, value in alone.items():
             torch.testing.assert_close(losses[name][index], value, rtol=1e-4, atol=1e-5)

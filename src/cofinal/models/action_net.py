@@ -27,7 +27,7 @@ from cofinal.grades import grade_edges, to_unit_score
 from cofinal.layers.losses import scaled_squared_error
 from cofinal.layers.whitening import ClipWhitening
 from cofinal.methods.action_net import ActionNetSettings
-from cofinal.models.interface import AssessmentModel, ModelOutput, Task
+from cofinal.models.interface import AssessmentModel, Labels, ModelOutput, StagedClips, Task
 
 
 class ClipGraph(nn.Module):
@@ -87,11 +87,11 @@ class ActionNet(AssessmentModel):
         self.register_buffer("mean_K", torch.full((K,), 0.5))
         self.register_buffer("spread_K", torch.ones(K))
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns the score range, mean and deviation of unit scores, and principal components."""
-        edges_KG = np.stack([grade_edges(column, grades=1) for column in scores_NK.T])
+        edges_KG = np.stack([grade_edges(column, grades=1) for column in labels.scores_NK.T])
         self.edges_KG.copy_(torch.from_numpy(edges_KG))
-        unit_NK = to_unit_score(scores_NK, edges_KG)
+        unit_NK = to_unit_score(labels.scores_NK, edges_KG)
         self.mean_K.copy_(torch.from_numpy(unit_NK.mean(0)))
         self.spread_K.copy_(torch.from_numpy(unit_NK.std(0)))
         self.whitening.fit(clips)
@@ -116,10 +116,8 @@ class ActionNet(AssessmentModel):
             attention_BKGT=share_BKT.unsqueeze(2),
         )
 
-    def training_loss(
-        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
-    ) -> dict[str, Tensor]:
+    def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Squared error of the score, in training deviations."""
-        predicted_BK = self.look(staged_BTC, mask_BT).unit_score_BK
-        unit_BK = to_unit_score(scores_BK, self.edges_KG)
+        predicted_BK = self.look(staged.values_BTC, staged.mask_BT).unit_score_BK
+        unit_BK = to_unit_score(labels.scores_NK, self.edges_KG)
         return {"score": scaled_squared_error(predicted_BK, unit_BK, self.spread_K)}

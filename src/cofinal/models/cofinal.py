@@ -41,7 +41,14 @@ from cofinal.layers.losses import (
 from cofinal.layers.summary import whole_and_segments
 from cofinal.layers.whitening import ClipWhitening
 from cofinal.methods.cofinal import CoFInAlSettings
-from cofinal.models.interface import AssessmentModel, ModelOutput, Task, summarise_each
+from cofinal.models.interface import (
+    AssessmentModel,
+    Labels,
+    ModelOutput,
+    StagedClips,
+    Task,
+    summarise_each,
+)
 from cofinal.models.ridge import RidgeReadout, solve_ridge
 
 # A logistic distribution of this scale has standard deviation one.
@@ -160,8 +167,9 @@ class CoFInAl(AssessmentModel):
         self.register_buffer("etf_SE", simplex_etf(settings.sub_grades, E, generator))
         self.register_buffer("level_error_K", torch.ones(K))
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns grade edges, whitening, summary read-out and how far a level can be trusted."""
+        scores_NK = labels.scores_NK
         edges_KG = np.stack(
             [grade_edges(s, self.settings.grades, self.settings.spacing) for s in scores_NK.T]
         )
@@ -237,19 +245,17 @@ class CoFInAl(AssessmentModel):
         """Grade edges as unit scores (K, G + 1), in the precision of `like`."""
         return unit_edges(self.edges_KG).to(like.dtype)
 
-    def training_loss(
-        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
-    ) -> dict[str, Tensor]:
+    def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Coarse, fine, separation and score terms of the network alone.
 
         The summary read-out has its own closed-form training: fitted values of one would teach the
         other to rely on what it has learned by heart.
         """
         settings = self.settings
-        view = self.look(staged_BTC, mask_BT)
+        view = self.look(staged.values_BTC, staged.mask_BT)
         output = self.assess(view)
         assert output.grade_probabilities_BKG is not None
-        unit_BK = to_unit_score(scores_BK, self.edges_KG).to(view.level_BK.dtype)
+        unit_BK = to_unit_score(labels.scores_NK, self.edges_KG).to(view.level_BK.dtype)
         # Near an edge both grades are right: the target is as soft as a part of the level's error.
         softness_K = settings.target_softness * self.level_error_K
         target_BKG = self.grade_probabilities(unit_BK, softness_K)

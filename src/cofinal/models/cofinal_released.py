@@ -25,6 +25,7 @@ from cofinal.layers.etf import simplex_etf
 from cofinal.layers.losses import hardest_triplet
 from cofinal.methods.cofinal_released import ReleasedSettings
 from cofinal.models.gdlt import Gdlt, ReleasedTrunk, diagonal_grade
+from cofinal.models.interface import Labels, StagedClips
 
 SUB_GRADES = 100
 # The fine stage adds the index of the nearest prototype over this: the 3rd and 4th decimal.
@@ -115,22 +116,18 @@ class ReleasedCoFInAl(Gdlt):
     Settings = ReleasedSettings
     network_class = CoFInAlNetwork
 
-    def training_loss(
-        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
-    ) -> dict[str, Tensor]:
+    def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Coarse squared errors, fine L1 and the hardest-triplet term, summed over targets."""
-        unit_BK = to_unit_score(scores_BK, self.edges_KG).to(staged_BTC.dtype)
+        unit_BK = to_unit_score(labels.scores_NK, self.edges_KG).to(staged.values_BTC.dtype)
         losses: dict[str, Tensor] = {}
         for network, unit_B in zip(self.networks, unit_BK.T, strict=True):
-            for name, value in self.network_loss(network, staged_BTC, mask_BT, unit_B).items():
-                losses[name] = losses.get(name, staged_BTC.new_zeros(())) + value
+            for name, value in self.network_loss(network, staged, unit_B).items():
+                losses[name] = losses.get(name, staged.values_BTC.new_zeros(())) + value
         return losses
 
-    def network_loss(
-        self, network: Any, staged_BTC: Tensor, mask_BT: Tensor, unit_B: Tensor
-    ) -> dict[str, Tensor]:
+    def network_loss(self, network: Any, staged: StagedClips, unit_B: Tensor) -> dict[str, Tensor]:
         """The released loss of one target."""
-        answer = network(staged_BTC, mask_BT, across_batch=True)
+        answer = network(staged.values_BTC, staged.mask_BT, across_batch=True)
         # The score's 1st and 2nd decimal are the coarse target, its 3rd and 4th the fine one.
         # Differs: rounded before the floor, so that 0.29 x 10000 is 2900 and not 2899.
         steps_B = (unit_B.double() * FINE_STEPS).round(decimals=3).floor().long()

@@ -30,7 +30,14 @@ from cofinal.layers.losses import TINY, group_cross_entropy
 from cofinal.layers.summary import soft_segments
 from cofinal.layers.whitening import ClipWhitening
 from cofinal.methods.core import CoReSettings
-from cofinal.models.interface import AssessmentModel, ModelOutput, Task, pad_clips
+from cofinal.models.interface import (
+    AssessmentModel,
+    Labels,
+    ModelOutput,
+    StagedClips,
+    Task,
+    pad_clips,
+)
 
 # Quantiles of training scores stand for the scores themselves where there are more than this.
 MOST_SCORES = 1000
@@ -121,10 +128,10 @@ class CoRe(AssessmentModel):
         self.register_buffer("exemplar_segments_EPC", torch.zeros(E, settings.segments, C))
         self.register_buffer("exemplar_scores_EK", torch.zeros(E, K))
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns score range, groups of differences and principal components; picks exemplars."""
-        edges_KG = np.stack([grade_edges(column, grades=1) for column in scores_NK.T])
-        unit_NK = to_unit_score(scores_NK, edges_KG)
+        edges_KG = np.stack([grade_edges(column, grades=1) for column in labels.scores_NK.T])
+        unit_NK = to_unit_score(labels.scores_NK, edges_KG)
         groups = 2**self.settings.depth
         difference_KR = np.stack([difference_edges(column, groups) for column in unit_NK.T])
         self.edges_KG.copy_(torch.from_numpy(edges_KG))
@@ -190,12 +197,10 @@ class CoRe(AssessmentModel):
         place_BEKR = (difference_BEK.unsqueeze(-1) - edges_KR[:, :-1]) / width_KR
         return one_hot(grade_of(difference_BEK, edges_KR), place_BEKR), place_BEKR.clamp(0, 1)
 
-    def training_loss(
-        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
-    ) -> dict[str, Tensor]:
+    def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Group and place terms; the exemplars of a performance are all others of the batch."""
-        own_BD = self.features(self.segments(staged_BTC, mask_BT))
-        unit_BK = to_unit_score(scores_BK, self.edges_KG)
+        own_BD = self.features(self.segments(staged.values_BTC, staged.mask_BT))
+        unit_BK = to_unit_score(labels.scores_NK, self.edges_KG)
         other_BE = others(len(own_BD), own_BD.device)
         chance_BEKR, place_BEKR = self.compare(own_BD, own_BD[other_BE], unit_BK[other_BE])
         member_BEKR, true_BEKR = self.leaves(unit_BK.unsqueeze(1) - unit_BK[other_BE])

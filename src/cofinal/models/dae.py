@@ -28,7 +28,7 @@ from cofinal.layers.summary import time_average
 from cofinal.layers.whitening import ClipWhitening
 from cofinal.methods.dae import DaeSettings
 from cofinal.models.deviation import DeviationModel
-from cofinal.models.interface import ModelOutput, Task
+from cofinal.models.interface import Labels, ModelOutput, StagedClips, Task
 
 # Bounds of the logarithm of the variance, in training deviations: a spread of .02 to 2.7.
 LOG_VARIANCE = (-8.0, 2.0)
@@ -49,9 +49,9 @@ class Dae(DeviationModel):
         self.to_mean = nn.Linear(widths[-1], len(task.targets))
         self.to_log_variance = nn.Linear(widths[-1], len(task.targets))
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns the scale of the scores and the principal components."""
-        self.learn_scale(scores_NK)
+        self.learn_scale(labels.scores_NK)
         self.whitening.fit(clips)
 
     def fixed_stage(self, clips: Tensor) -> Tensor:
@@ -68,12 +68,10 @@ class Dae(DeviationModel):
         mean_BK, log_variance_BK = self.gaussian(self.fixed_stage(clips_BTC), mask_BT)
         return self.assessed(mean_BK, spread_BK=self.spread_K * (log_variance_BK / 2).exp())
 
-    def training_loss(
-        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
-    ) -> dict[str, Tensor]:
+    def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """The likelihood, or the expected squared error of a draw."""
-        mean_BK, log_variance_BK = self.gaussian(staged_BTC, mask_BT)
-        true_BK = self.deviation(scores_BK)
+        mean_BK, log_variance_BK = self.gaussian(staged.values_BTC, staged.mask_BT)
+        true_BK = self.deviation(labels.scores_NK)
         if self.settings.loss == "likelihood":
             return {"likelihood": gaussian_likelihood(mean_BK, log_variance_BK, true_BK)}
         return {

@@ -25,7 +25,7 @@ from cofinal.grades import to_unit_score
 from cofinal.layers.losses import hardest_triplet
 from cofinal.layers.postnorm import Layers, PostNormDecoderLayer, PostNormEncoderLayer
 from cofinal.methods.gdlt import GdltSettings
-from cofinal.models.interface import AssessmentModel, ModelOutput, Task
+from cofinal.models.interface import AssessmentModel, Labels, ModelOutput, StagedClips, Task
 
 
 class Transformer(nn.Module):
@@ -121,10 +121,10 @@ class Gdlt(AssessmentModel):
         if settings.score_unit:
             self.edges_KG.copy_(torch.tensor([0.0, settings.score_unit]).expand_as(self.edges_KG))
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns the score range, unless scores are divided by a constant as released."""
         if not self.settings.score_unit:
-            self.learn_range(scores_NK)
+            self.learn_range(labels.scores_NK)
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch, each video as if it were alone."""
@@ -136,12 +136,10 @@ class Gdlt(AssessmentModel):
             extras=stacked,
         )
 
-    def training_loss(
-        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
-    ) -> dict[str, Tensor]:
+    def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Squared error of the unit score and the hardest-triplet term, summed over targets."""
-        unit_BK = to_unit_score(scores_BK, self.edges_KG).to(staged_BTC.dtype)
-        answers = [network(staged_BTC, mask_BT) for network in self.networks]
+        unit_BK = to_unit_score(labels.scores_NK, self.edges_KG).to(staged.values_BTC.dtype)
+        answers = [network(staged.values_BTC, staged.mask_BT) for network in self.networks]
         coarse_K = [F.mse_loss(a["coarse"], unit_BK[:, k]) for k, a in enumerate(answers)]
         triplet_K = [hardest_triplet(a["prototype_features"]) for a in answers]
         return {

@@ -34,7 +34,7 @@ from cofinal.layers.summary import equal_segments
 from cofinal.layers.whitening import ClipWhitening
 from cofinal.methods.hgcn import HgcnSettings
 from cofinal.models.deviation import DeviationModel
-from cofinal.models.interface import ModelOutput, Task
+from cofinal.models.interface import Labels, ModelOutput, StagedClips, Task
 
 
 def near(nodes: int, reach: int) -> Tensor:
@@ -183,9 +183,9 @@ class Hgcn(DeviationModel):
             settings.groups,
         )
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns the scale of the scores and the principal components."""
-        self.learn_scale(scores_NK)
+        self.learn_scale(labels.scores_NK)
         self.whitening.fit(clips)
 
     def fixed_stage(self, clips: Tensor) -> Tensor:
@@ -203,12 +203,10 @@ class Hgcn(DeviationModel):
         mean_BKS, _ = self.scenes(self.fixed_stage(clips_BTC), mask_BT)
         return self.assessed(mean_BKS.mean(-1), scene_BKS=mean_BKS)
 
-    def training_loss(
-        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
-    ) -> dict[str, Tensor]:
+    def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Expected squared error of the mean of a draw from each scene."""
-        mean_BKS, variance_BKS = self.scenes(staged_BTC, mask_BT)
-        error_BK = mean_BKS.mean(-1) - self.deviation(scores_BK)
+        mean_BKS, variance_BKS = self.scenes(staged.values_BTC, staged.mask_BT)
+        error_BK = mean_BKS.mean(-1) - self.deviation(labels.scores_NK)
         return {
             "score": error_BK.square().mean(),
             "spread": (variance_BKS.mean(-1) / variance_BKS.shape[-1]).mean(),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -40,6 +40,29 @@ class Task:
             )
 
 
+@dataclass(frozen=True, eq=False)
+class StagedClips:
+    """Clips that have passed `fixed_stage`: what a loss is of; `forward` takes raw ones."""
+
+    values_BTC: Tensor
+    mask_BT: Tensor
+    """True at valid clips, which come first."""
+
+
+Numbers = TypeVar("Numbers", np.ndarray, Tensor)
+
+
+@dataclass(frozen=True, eq=False)
+class Labels(Generic[Numbers]):
+    """What judges said of performances: of all in `prepare`, of a batch in `training_loss`."""
+
+    scores_NK: Numbers
+    """Points."""
+    marks_NKJ: Numbers | None = None
+    """Points that each of J judges gave, not a number where a judge gave none; None where marks are
+    not known, and for methods that do not learn from them."""
+
+
 @dataclass
 class ModelOutput:
     """Answers for a batch. Optional fields are None where a method has no such notion."""
@@ -62,8 +85,7 @@ class AssessmentModel(nn.Module):
     Settings: ClassVar[type]
     """Settings class of the method, from `cofinal.config`."""
     learns_from_judges: ClassVar[bool] = False
-    """Whether scores come with K J more columns in training, where the data has them: the marks of
-    J judges for each target, NaN where a judge gave none."""
+    """Whether labels come with the judges' marks, where the data has them."""
     holds_performances: ClassVar[bool] = False
     """Whether its tensors hold features of single training performances, as a model card says."""
     edges_KG: Tensor
@@ -76,12 +98,12 @@ class AssessmentModel(nn.Module):
         edges = torch.linspace(0, 1, grades + 1)
         self.register_buffer("edges_KG", edges.repeat(len(task.targets), 1))
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns what needs no gradients from the training performances.
 
         Args:
             clips: N tensors (T, C), float32, on the CPU.
-            scores_NK: scores in points.
+            labels: their scores, and marks for a method that learns from these.
         """
         raise NotImplementedError
 
@@ -104,10 +126,12 @@ class AssessmentModel(nn.Module):
         """Assesses a batch. `mask_BT` is True at valid clips, which come first."""
         raise NotImplementedError
 
-    def training_loss(
-        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
-    ) -> dict[str, Tensor]:
-        """Named loss terms whose sum is minimised; `staged_BTC` has passed `fixed_stage`."""
+    def stage(self, clips: Sequence[Tensor]) -> StagedClips:
+        """Performances (T, C) of different length behind the fixed stage, as one batch."""
+        return StagedClips(*pad_clips([self.fixed_stage(values) for values in clips]))
+
+    def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
+        """Named loss terms, of a batch, whose sum is minimised."""
         raise NotImplementedError
 
     def score(self, output: ModelOutput) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cofinal.grades import to_unit_score
 from cofinal.methods.mean import MeanSettings
-from cofinal.models.interface import AssessmentModel, ModelOutput, Task
+from cofinal.models.interface import AssessmentModel, Labels, ModelOutput, Task
 
 
 class Mean(AssessmentModel):
@@ -26,10 +26,10 @@ class Mean(AssessmentModel):
         super().__init__(task, settings)
         self.register_buffer("mean_K", torch.zeros(len(task.targets)))
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Stores the mean of each target."""
-        self.learn_range(scores_NK)
-        self.mean_K.copy_(torch.from_numpy(scores_NK.mean(0)))
+        self.learn_range(labels.scores_NK)
+        self.mean_K.copy_(torch.from_numpy(labels.scores_NK.mean(0)))
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch."""

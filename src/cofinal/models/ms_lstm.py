@@ -29,7 +29,7 @@ from cofinal.layers.recurrence import Lstm
 from cofinal.layers.summary import equal_segments
 from cofinal.layers.whitening import ClipWhitening
 from cofinal.methods.ms_lstm import MsLstmSettings
-from cofinal.models.interface import AssessmentModel, ModelOutput, Task
+from cofinal.models.interface import AssessmentModel, Labels, ModelOutput, StagedClips, Task
 from cofinal.models.ridge import standard_scale
 
 # Parts that one step of each convolution sees; neighbouring steps overlap by half.
@@ -95,12 +95,12 @@ class MsLstm(AssessmentModel):
         self.register_buffer("mean_K", torch.zeros(K))
         self.register_buffer("spread_K", torch.ones(K))
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns the whitening and the mean and spread of the scores."""
-        self.learn_range(scores_NK)
+        self.learn_range(labels.scores_NK)
         self.whitening.fit(clips)
         for mine_K, value_K in zip(
-            (self.mean_K, self.spread_K), standard_scale(scores_NK), strict=True
+            (self.mean_K, self.spread_K), standard_scale(labels.scores_NK), strict=True
         ):
             mine_K.copy_(torch.from_numpy(value_K))
 
@@ -120,12 +120,10 @@ class MsLstm(AssessmentModel):
         points_BK, _ = self.look(self.fixed_stage(clips_BTC), mask_BT)
         return ModelOutput(unit_score_BK=to_unit_score(points_BK, self.edges_KG))
 
-    def training_loss(
-        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
-    ) -> dict[str, Tensor]:
+    def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Squared error in standard deviations of the scores, and the rows' likeness."""
-        points_BK, attention_BRP = self.look(staged_BTC, mask_BT)
+        points_BK, attention_BRP = self.look(staged.values_BTC, staged.mask_BT)
         return {
-            "score": scaled_squared_error(points_BK, scores_BK, self.spread_K),
+            "score": scaled_squared_error(points_BK, labels.scores_NK, self.spread_K),
             "rows": self.settings.row_weight * row_separation(attention_BRP),
         }

@@ -11,7 +11,7 @@ as in USDL, and a target without any mark is answered so: without marks this is 
 number.
 
 Letters: B videos, T clips, D width, K targets, J judges (seats of the panel), L score bins,
-N performances, S columns of scores and marks.
+N performances, S scores and marks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from cofinal.errors import CofinalError
 from cofinal.layers.losses import divergences
 from cofinal.methods.musdl import MusdlSettings
-from cofinal.models.interface import ModelOutput, Task
+from cofinal.models.interface import Labels, ModelOutput, StagedClips, Task
 from cofinal.models.usdl import Usdl
 
 # From so many marks on, the highest and the lowest do not count (ISU and FIG rules).
@@ -78,24 +78,24 @@ class Musdl(Usdl):
         self.to_judges = nn.Linear(self.to_bins.in_features, outputs)
         self.register_buffer("known_KJ", torch.zeros(self.seats, dtype=torch.bool))
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns the whitening, the range of scores and marks, and which seats are taken."""
-        columns_NKS = self.by_target(torch.from_numpy(scores_NK))
-        judges = columns_NKS.shape[-1] - 1
+        if labels.marks_NKJ is None:
+            super().prepare(clips, labels)
+            return
+        judges = labels.marks_NKJ.shape[-1]
         if judges > self.seats[1]:
             raise CofinalError(
                 f"a panel has {judges} judges; setting seats is {self.seats[1]}, set it to "
                 f"{judges} or more"
             )
-        self.known_KJ[:, :judges] = columns_NKS[..., 1:].isfinite().any(0)
-        filled_NKS = columns_NKS.where(columns_NKS.isfinite(), columns_NKS[..., :1])
-        super().prepare(clips, filled_NKS.movedim(-1, 0).flatten(0, 1).numpy())
-
-    def by_target(self, scores_BS: Tensor) -> Tensor:
-        """Each target's score and the marks behind it: (B, K, 1 + J) from (B, K + K J)."""
-        targets = self.seats[0]
-        score_BK, marks_BS = scores_BS[:, :targets], scores_BS[:, targets:]
-        return torch.cat([score_BK.unsqueeze(-1), marks_BS.unflatten(-1, (targets, -1))], -1)
+        known_NKJ = np.isfinite(labels.marks_NKJ)
+        self.known_KJ[:, :judges] = torch.from_numpy(known_NKJ.any(0))
+        scores_NK1 = labels.scores_NK[..., np.newaxis]
+        filled_NKJ = np.where(known_NKJ, labels.marks_NKJ, scores_NK1)
+        # The bins span marks as well as scores.
+        columns_SNK = np.moveaxis(np.concatenate([scores_NK1, filled_NKJ], -1), -1, 0)
+        super().prepare(clips, Labels(columns_SNK.reshape(-1, self.seats[0])))
 
     def log_judges(self, hidden_BD: Tensor) -> Tensor:
         """Logarithm of the probability that each judge's mark is in each bin: (B, K, J, L)."""
@@ -113,20 +113,18 @@ class Musdl(Usdl):
             extras={"unit_marks_BKJ": marks_BKJ},
         )
 
-    def training_loss(
-        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
-    ) -> dict[str, Tensor]:
-        """Divergence from the Gaussians around the judges' marks; NaN for a mark not known."""
-        if scores_BK.shape[-1] == self.seats[0]:
-            return super().training_loss(staged_BTC, mask_BT, scores_BK)
-        columns_BKS = self.by_target(scores_BK)
-        score_BK, marks_BKJ = columns_BKS[..., 0], columns_BKS[..., 1:]
+    def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
+        """Divergence from the Gaussians around the judges' marks."""
+        marks_BKJ = labels.marks_NKJ
+        if marks_BKJ is None:
+            return super().training_loss(staged, labels)
         known_BKJ = marks_BKJ.isfinite()
         # Any number will do where a mark is not known: the loss leaves it out.
-        filled_BKJ = marks_BKJ.where(known_BKJ, score_BK.unsqueeze(-1))
+        filled_BKJ = marks_BKJ.where(known_BKJ, labels.scores_NK.unsqueeze(-1))
         target_JBKL = self.target_distribution(filled_BKJ.movedim(-1, 0))
-        hidden_BD = self.summary(staged_BTC, mask_BT)
+        hidden_BD = self.summary(staged.values_BTC, staged.mask_BT)
         log_BKJL = self.log_judges(hidden_BD)[..., : marks_BKJ.shape[-1], :]
         judges_BKJ = divergences(log_BKJL, target_JBKL.movedim(0, 2))
-        final_BK = divergences(self.log_distribution(hidden_BD), self.target_distribution(score_BK))
+        final_BKL = self.target_distribution(labels.scores_NK)
+        final_BK = divergences(self.log_distribution(hidden_BD), final_BKL)
         return {"divergence": judges_divergence(final_BK, judges_BKJ, known_BKJ)}

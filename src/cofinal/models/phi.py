@@ -33,7 +33,7 @@ from cofinal.layers.summary import time_average
 from cofinal.layers.whitening import ClipWhitening
 from cofinal.methods.phi import PhiSettings
 from cofinal.models.deviation import DeviationModel
-from cofinal.models.interface import ModelOutput, Task
+from cofinal.models.interface import Labels, ModelOutput, StagedClips, Task
 
 
 class LowRankAttention(nn.Module):
@@ -120,9 +120,9 @@ class Phi(DeviationModel):
             nn.LayerNorm(D), nn.Linear(D, D), nn.GELU(), nn.Linear(D, len(task.targets))
         )
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns the scale of the scores and the principal components."""
-        self.learn_scale(scores_NK)
+        self.learn_scale(labels.scores_NK)
         self.whitening.fit(clips)
 
     def fixed_stage(self, clips: Tensor) -> Tensor:
@@ -146,20 +146,19 @@ class Phi(DeviationModel):
         )
         return self.assessed(refined_BK, desired_BK=self.mean_K + self.spread_K * desired_BK)
 
-    def training_loss(
-        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
-    ) -> dict[str, Tensor]:
+    def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Scores of both features, the flow's matching, and the list-wise comparison."""
-        initial_BTD, desired_BTD, refined_BTD = self.features(staged_BTC, mask_BT)
+        initial_BTD, desired_BTD, refined_BTD = self.features(staged.values_BTC, staged.mask_BT)
         refined_BD, desired_BD = (
-            time_average(features_BTD, mask_BT) for features_BTD in (refined_BTD, desired_BTD)
+            time_average(features_BTD, staged.mask_BT)
+            for features_BTD in (refined_BTD, desired_BTD)
         )
-        true_BK = self.deviation(scores_BK)
+        true_BK = self.deviation(labels.scores_NK)
         return {
             "desired": (self.to_score(desired_BD) - true_BK).square().mean(),
             "score": (self.to_score(refined_BD) - true_BK).square().mean(),
             "flow": self.settings.flow_weight
-            * self.matching(initial_BTD.detach(), desired_BTD.detach(), mask_BT),
+            * self.matching(initial_BTD.detach(), desired_BTD.detach(), staged.mask_BT),
             "list": self.settings.list_weight * list_divergence(refined_BD, true_BK),
         }
 

@@ -19,7 +19,7 @@ from cofinal.errors import CofinalError
 from cofinal.grades import to_unit_score
 from cofinal.layers.summary import time_average
 from cofinal.methods.ridge import RidgeSettings
-from cofinal.models.interface import AssessmentModel, ModelOutput, Task, summarise_each
+from cofinal.models.interface import AssessmentModel, Labels, ModelOutput, Task, summarise_each
 
 STRENGTHS = np.logspace(-2, 5, 15)
 # Relative error of a float32 average over many clips.
@@ -114,10 +114,10 @@ class Ridge(AssessmentModel):
         """What the regression sees of a performance: (B, F)."""
         return time_average(clips_BTC, mask_BT)
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Solves the regression."""
-        self.learn_range(scores_NK)
-        self.readout.set(solve_ridge(summarise_each(self.features, clips), scores_NK))
+        self.learn_range(labels.scores_NK)
+        self.readout.set(solve_ridge(summarise_each(self.features, clips), labels.scores_NK))
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch."""

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from cofinal.grades import to_unit_score
 from cofinal.layers.summary import time_average
 from cofinal.methods.svr import SvrSettings
-from cofinal.models.interface import AssessmentModel, ModelOutput, Task, summarise_each
+from cofinal.models.interface import AssessmentModel, Labels, ModelOutput, Task, summarise_each
 from cofinal.models.ridge import standard_scale
 
 
@@ -91,14 +91,14 @@ class Svr(AssessmentModel):
         self.register_buffer("scale_C", torch.ones(task.channels))
         self.readout = KernelReadout(task.channels, len(task.targets))
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Standardises the averaged features and solves the regressions."""
-        self.learn_range(scores_NK)
+        self.learn_range(labels.scores_NK)
         features_NC = summarise_each(time_average, clips)
         mean_C, scale_C = standard_scale(features_NC)
         self.mean_C.copy_(torch.from_numpy(mean_C))
         self.scale_C.copy_(torch.from_numpy(scale_C))
-        self.readout.fit((features_NC - mean_C) / scale_C, scores_NK, self.settings)
+        self.readout.fit((features_NC - mean_C) / scale_C, labels.scores_NK, self.settings)
 
     def start_from(self, prepared: AssessmentModel) -> None:
         """Takes over everything, loading rather than copying: the sizes may differ."""

@@ -37,7 +37,7 @@ from cofinal.layers.whitening import ClipWhitening
 from cofinal.methods.t2cr import T2crSettings
 from cofinal.models.core import even_choice
 from cofinal.models.deviation import DeviationModel
-from cofinal.models.interface import ModelOutput, Task, pad_clips
+from cofinal.models.interface import Labels, ModelOutput, StagedClips, Task, pad_clips
 
 # Parts of the width inside the gates of features and of clips, as published.
 FEATURE_REDUCTION, CLIP_REDUCTION = 16, 10
@@ -204,11 +204,11 @@ class T2cr(DeviationModel):
         self.register_buffer("exemplar_thin_EMC", torch.zeros(E, thin, C))
         self.register_buffer("exemplar_deviation_EK", torch.zeros(E, K))
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns the scale of the scores and principal components; picks exemplars."""
-        self.learn_scale(scores_NK)
+        self.learn_scale(labels.scores_NK)
         self.whitening.fit(clips)
-        deviation_NK = self.deviation(torch.from_numpy(scores_NK))
+        deviation_NK = self.deviation(torch.from_numpy(labels.scores_NK))
         for place, index in enumerate(even_choice(deviation_NK.numpy(), self.settings.exemplars)):
             full_BNC, thin_BMC = self.paths(*pad_clips([self.fixed_stage(clips[index])]))
             self.exemplar_full_ENC[place] = full_BNC[0]
@@ -255,13 +255,11 @@ class T2cr(DeviationModel):
             (beside_BK + alone_BK) / 2, difference_BEK=difference_BEK, alone_BK=alone_BK
         )
 
-    def training_loss(
-        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
-    ) -> dict[str, Tensor]:
+    def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """The terms of the paths, of differences and of scores; the exemplar is the next one."""
-        full_BND, thin_BND = self.features(*self.paths(staged_BTC, mask_BT))
+        full_BND, thin_BND = self.features(*self.paths(staged.values_BTC, staged.mask_BT))
         both_BQD = torch.cat([full_BND, thin_BND], dim=-2)
-        true_BK = self.deviation(scores_BK)
+        true_BK = self.deviation(labels.scores_NK)
         gap_BK = self.difference(both_BQD, both_BQD.roll(-1, 0)) - true_BK + true_BK.roll(-1, 0)
         own_BK = self.regressor(self.decoder(full_BND, thin_BND))
         paths = (full_BND, thin_BND)

@@ -26,7 +26,7 @@ from cofinal.layers.losses import distribution_divergence
 from cofinal.layers.summary import time_average
 from cofinal.layers.whitening import ClipWhitening
 from cofinal.methods.usdl import UsdlSettings
-from cofinal.models.interface import AssessmentModel, ModelOutput, Task
+from cofinal.models.interface import AssessmentModel, Labels, ModelOutput, StagedClips, Task
 
 
 def score_distribution(unit_BK: Tensor, bins_L: Tensor, spread: float) -> Tensor:
@@ -57,9 +57,9 @@ class Usdl(AssessmentModel):
         self.to_bins = nn.Linear(widths[-1], len(task.targets) * settings.bins)
         self.register_buffer("bins_L", torch.linspace(0, 1, settings.bins))
 
-    def prepare(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> None:
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns the whitening and the range that the bins span."""
-        self.learn_range(scores_NK)
+        self.learn_range(labels.scores_NK)
         self.whitening.fit(clips)
 
     def fixed_stage(self, clips: Tensor) -> Tensor:
@@ -90,9 +90,8 @@ class Usdl(AssessmentModel):
             extras={"distribution_BKL": distribution_BKL},
         )
 
-    def training_loss(
-        self, staged_BTC: Tensor, mask_BT: Tensor, scores_BK: Tensor
-    ) -> dict[str, Tensor]:
+    def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Divergence from the Gaussian around the true score."""
-        log_BKL = self.log_distribution(self.summary(staged_BTC, mask_BT))
-        return {"divergence": distribution_divergence(log_BKL, self.target_distribution(scores_BK))}
+        log_BKL = self.log_distribution(self.summary(staged.values_BTC, staged.mask_BT))
+        target_BKL = self.target_distribution(labels.scores_NK)
+        return {"divergence": distribution_divergence(log_BKL, target_BKL)}

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cofinal.config import TrainingSettings
+from cofinal.models.interface import AssessmentModel, Labels, StagedClips
 
 
 @dataclass
@@ -20,14 +21,23 @@ class Batch:
     """What one training step sees."""
 
     clips_BTC: Tensor
+    """Staged."""
     mask_BT: Tensor
     scores_BK: Tensor
     """Points."""
+    marks_BKJ: Tensor | None = None
+    """Judges' marks in points, for a method that learns from them."""
 
     @property
-    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Clips, mask and scores, as `training_loss` takes them."""
-        return self.clips_BTC, self.mask_BT, self.scores_BK
+    def tensors(self) -> tuple[Tensor, ...]:
+        """What `vmap` takes; `Batch(*tensors)` is the same batch."""
+        tensors = (self.clips_BTC, self.mask_BT, self.scores_BK)
+        return tensors if self.marks_BKJ is None else (*tensors, self.marks_BKJ)
+
+    def loss(self, model: AssessmentModel) -> dict[str, Tensor]:
+        """The loss terms of a model."""
+        staged = StagedClips(self.clips_BTC, self.mask_BT)
+        return model.training_loss(staged, Labels(self.scores_BK, self.marks_BKJ))
 
 
 @dataclass
@@ -91,7 +101,7 @@ def _window(length_B: Tensor, clips: int, generator: torch.Generator) -> tuple[T
 
 def draw_batch(
     packed: PackedClips,
-    scores_NK: Tensor,
+    labels: Labels[Tensor],
     rows_B: Tensor,
     settings: TrainingSettings,
     generator: torch.Generator,
@@ -102,12 +112,15 @@ def draw_batch(
     """
     clip_BT, mask_BT = choose_clips(packed.length_N[rows_B], settings, generator)
     clips_BTC = packed.gather(rows_B, clip_BT, mask_BT)
-    scores_BK = scores_NK[rows_B.to(scores_NK.device)]
+    known = [values for values in (labels.scores_NK, labels.marks_NKJ) if values is not None]
+    known = [values[rows_B.to(values.device)] for values in known]
     if settings.mixing > 0:
         partner_B = torch.randperm(len(rows_B), generator=generator)
         share = _beta(settings.mixing, generator)
         clips_BTC = share * clips_BTC + (1 - share) * stretch(clips_BTC, mask_BT, partner_B)
-        scores_BK = share * scores_BK + (1 - share) * scores_BK[partner_B.to(scores_BK.device)]
+        known = [
+            share * values + (1 - share) * values[partner_B.to(values.device)] for values in known
+        ]
     if settings.channel_dropout > 0:
         keep_B1C = (
             torch.rand(len(rows_B), 1, clips_BTC.shape[-1], generator=generator)
@@ -115,11 +128,11 @@ def draw_batch(
         )
         scale = 1 / (1 - settings.channel_dropout)
         clips_BTC = clips_BTC * (keep_B1C * scale).to(clips_BTC.device)
-    return Batch(clips_BTC, mask_BT.to(clips_BTC.device), scores_BK)
+    return Batch(clips_BTC, mask_BT.to(clips_BTC.device), *known)
 
 
 def side_by_side(batches: Sequence[Batch], copies: int) -> tuple[Tensor, ...]:
-    """S batches of the same size as three tensors (S * copies, ...), padded to one length."""
+    """S batches of the same size as tensors (S * copies, ...), padded to one length."""
     longest = max(batch.mask_BT.shape[1] for batch in batches)
     parts = []
     for batch in batches:
@@ -128,7 +141,7 @@ def side_by_side(batches: Sequence[Batch], copies: int) -> tuple[Tensor, ...]:
             (
                 F.pad(batch.clips_BTC, (0, 0, 0, missing)),
                 F.pad(batch.mask_BT, (0, missing)),
-                batch.scores_BK,
+                *batch.tensors[2:],
             )
         )
     return tuple(

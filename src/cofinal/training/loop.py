@@ -22,7 +22,7 @@ from cofinal.devices import choose_device
 from cofinal.errors import CofinalError
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
-from cofinal.models.interface import AssessmentModel, Task
+from cofinal.models.interface import AssessmentModel, Labels, Task
 from cofinal.progress import track
 from cofinal.training.batches import Batch, PackedClips, draw_batch
 from cofinal.training.optim import build_optimizer, learning_rate
@@ -112,7 +112,7 @@ def prepare_members(
         torch.manual_seed(seed * MEMBER_STRIDE + index)
         model = build_model(preset, task)
         if not members:
-            model.prepare(clips, what_is_learned(dataset, model))
+            model.prepare(clips, labels_of(dataset, model))
         else:
             model.start_from(members[0])
         members.append(model.eval())
@@ -122,11 +122,19 @@ def prepare_members(
         return members, [members[0].fixed_stage(values) for values in clips]
 
 
-def what_is_learned(dataset: Dataset, model: AssessmentModel) -> np.ndarray:
-    """The scores, and beside them the judges' marks for a method that learns from these."""
-    if dataset.marks is None or not model.learns_from_judges:
-        return dataset.scores
-    return np.hstack([dataset.scores, dataset.marks.reshape(len(dataset), -1)])
+def labels_of(dataset: Dataset, model: AssessmentModel) -> Labels[np.ndarray]:
+    """The scores, and the judges' marks for a method that learns from these."""
+    return Labels(dataset.scores, dataset.marks if model.learns_from_judges else None)
+
+
+def on_device(labels: Labels[np.ndarray], device: torch.device) -> Labels[Tensor]:
+    """The same as float32 tensors on a device."""
+    scores_NK, marks_NKJ = (
+        None if values is None else torch.from_numpy(values).float().to(device)
+        for values in (labels.scores_NK, labels.marks_NKJ)
+    )
+    assert scores_NK is not None
+    return Labels(scores_NK, marks_NKJ)
 
 
 def fit(
@@ -142,7 +150,7 @@ def fit(
     """Trains the parameters of all members at once and leaves the averaged weights in them."""
     device = choose_device(settings.device, mps=True)
     packed = PackedClips.of(staged, device)
-    scores_NK = torch.from_numpy(what_is_learned(dataset, members[0])).float().to(device)
+    labels = on_device(labels_of(dataset, members[0]), device)
     stack = MemberStack([member.to(device) for member in members], settings.averaging)
     optimizer = build_optimizer(stack.parameters, settings)
     metrics: list[dict[str, Any]] = []
@@ -155,7 +163,7 @@ def fit(
     with track("training", settings.epochs, show_progress) as advance:
         for epoch in range(first_epoch, settings.epochs):
             started = time.monotonic()
-            losses = train_epoch(stack, optimizer, packed, scores_NK, settings, seeds, epoch)
+            losses = train_epoch(stack, optimizer, packed, labels, settings, seeds, epoch)
             seconds = round(time.monotonic() - started, 3)
             metrics.append({"epoch": epoch + 1, "seconds": seconds, "loss": losses})
             if run:
@@ -174,7 +182,7 @@ def train_epoch(
     stack: MemberStack,
     optimizer: torch.optim.Optimizer,
     packed: PackedClips,
-    scores_NK: Tensor,
+    labels: Labels[Tensor],
     settings: TrainingSettings,
     seeds: Sequence[int],
     epoch: int,
@@ -186,7 +194,7 @@ def train_epoch(
     torch.manual_seed(seeds[0] * EPOCH_STRIDE + epoch)
     batches = math.ceil(len(packed.length_N) / settings.batch_size)
     sums: dict[str, float] = {}
-    for index, drawn in enumerate(epoch_batches(packed, scores_NK, settings, seeds, epoch)):
+    for index, drawn in enumerate(epoch_batches(packed, labels, settings, seeds, epoch)):
         step = epoch * batches + index
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, batches * settings.epochs, settings)
@@ -216,7 +224,7 @@ def train_epoch(
 
 def epoch_batches(
     packed: PackedClips,
-    scores_NK: Tensor,
+    labels: Labels[Tensor],
     settings: TrainingSettings,
     seeds: Sequence[int],
     epoch: int,
@@ -230,6 +238,6 @@ def epoch_batches(
     ]
     for rows in zip(*orders, strict=True):
         yield [
-            draw_batch(packed, scores_NK, rows_B, settings, generator)
+            draw_batch(packed, labels, rows_B, settings, generator)
             for rows_B, generator in zip(rows, generators, strict=True)
         ]

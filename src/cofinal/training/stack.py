@@ -33,14 +33,14 @@ def first(stacked: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 class _Loss(nn.Module):
-    """Makes `training_loss` the forward pass, which is what `functional_call` calls."""
+    """Makes the loss of a batch the forward pass, which is what `functional_call` calls."""
 
     def __init__(self, model: AssessmentModel) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, *batch: Tensor) -> dict[str, Tensor]:
-        return self.model.training_loss(*batch)
+        return Batch(*batch).loss(self.model)
 
 
 class MemberStack:
