@@ -16,7 +16,9 @@ import cofinal.config
 import cofinal.data.checks
 import cofinal.generated.synthetic
 from cofinal.cli.main import COMMANDS, main
+from cofinal.cli.score import looked_at
 from cofinal.config import DataSource
+from cofinal.times import ClipTimes
 from cofinal.version import __version__
 
 TINY = [
@@ -311,6 +313,15 @@ def test_score_tells_people_score_grade_and_moments(
     text = capsys.readouterr().out
     assert re.search(r"p031 \(\d+ clips\)\n  difficulty: \d+\.\d\d points\n    grade \d of 4", text)
     assert re.search(r"for grade 4 it looked most at \d:\d\d, \d:\d\d, \d:\d\d", text)
+
+
+def test_attention_that_is_even_points_at_no_clip() -> None:
+    even_T = np.full(6, 1 / 6)
+    assert looked_at(even_T, None) == "at all clips about alike"
+    assert looked_at(np.ones(1), None) == "at all clips about alike"
+    shares_T = np.array([0.1, 0.3, 0.05, 0.2, 0.15, 0.2])
+    assert looked_at(shares_T, None) == "most at clip 2, clip 4, clip 6"
+    assert looked_at(shares_T, ClipTimes(1.0, 20.0, 20.0)) == "most at 0:21, 1:01, 1:41"
 
 
 def test_scores_do_not_depend_on_what_is_scored_with_them(

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cofinal.cli.performances import PerformancesCommand
-from cofinal.times import clock
+from cofinal.times import ClipTimes, clock
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cofinal.records import Prediction, TargetPrediction
 
 # Clips listed as those a grade prototype looked at most.
 CLIPS_SHOWN = 3
+# Attention that nowhere exceeds so many equal shares points at no clip.
+EVEN = 1.1
 
 
 @dataclass(frozen=True)
@@ -73,12 +77,15 @@ def describe_target(entry: TargetPrediction, prediction: Prediction) -> list[str
         # GDLT's queries stand for no interval of scores.
         what = "query" if entry.grade is None else "grade"
         for number, shares in enumerate(entry.attention, 1):
-            strongest = sorted(shares.argsort()[::-1][:CLIPS_SHOWN])
-            times = prediction.times
-            moments = ", ".join(
-                clock(times.border(int(clip))) if times else f"clip {clip + 1}"
-                for clip in strongest
-            )
             of = f"for {what} {number} it" if len(entry.attention) > 1 else "it"
-            lines.append(f"    {of} looked most at {moments}")
+            lines.append(f"    {of} looked {looked_at(shares, prediction.times)}")
     return lines
+
+
+def looked_at(shares_T: np.ndarray, times: ClipTimes | None) -> str:
+    """Where attention lies, for example "most at 0:05, 0:09, 0:41"."""
+    if shares_T.max() * len(shares_T) <= EVEN:
+        return "at all clips about alike"
+    strongest = sorted(shares_T.argsort()[::-1][:CLIPS_SHOWN])
+    names = [clock(times.border(int(t))) if times else f"clip {t + 1}" for t in strongest]
+    return f"most at {', '.join(names)}"
