@@ -411,7 +411,7 @@ WRONG: list[tuple[Callable[[Any, Any], object], str]] = [
         lambda c, s: evaluate(create_method("ridge"), c, s, groups={"a": s, "b": s}),
         "groups have columns a, b; name the one",
     ),
-    (lambda c, s: evaluate("labels.csv", c, s), "evaluate was given 'labels.csv'; expected an est"),
+    (lambda c, s: evaluate("labels.csv", c, s), "what to evaluate is 'labels.csv'; expected an es"),
     (lambda c, s: evaluate(pd.DataFrame({"a": s})), "expected an estimator with clips and scores"),
     (lambda c, s: create_method("ridge").fit(c, s).to_scorer().score_many(Path("x")), "expected a"),
 ]

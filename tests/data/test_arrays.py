@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cofinal.config import DataSource, ProtocolSettings
+from cofinal.config import DataSource, Preset, ProtocolSettings
+from cofinal.data.checks import check_dataset
 from cofinal.data.dataset import Dataset, load_dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation.folds import make_folds
 from cofinal.records import ClipFeatures, FeatureRecipe
+from cofinal.training.loop import train
 
 
 def performances(count: int = 4, channels: int = 3, dtype: Any = np.float32) -> list[np.ndarray]:
@@ -151,8 +153,11 @@ def test_text_is_taken_for_paths_and_a_path_for_a_data_set(generated_source: Dat
 
 @pytest.mark.parametrize("wrong", ["labels.csv", Path("labels.csv"), pd.DataFrame({"id": [1]})])
 def test_what_is_no_data_source_gets_a_sentence(wrong: Any) -> None:
-    with pytest.raises(CofinalError, match=r"DataSource\('labels.csv', 'features'\)"):
-        load_dataset(wrong)
+    for read in (load_dataset, check_dataset):
+        with pytest.raises(CofinalError, match=r"DataSource\('labels.csv', 'features'\)"):
+            read(wrong)
+    with pytest.raises(CofinalError, match=r"the data set is .*; expected a Dataset, as load_data"):
+        train(wrong, Preset("ridge"))
 
 
 def test_a_table_is_no_data_source() -> None:

@@ -34,7 +34,7 @@ def clip_features(clips: Any, channels: int | None = None) -> list[ClipFeatures]
     several = clips.ndim > 0 if isinstance(clips, np.ndarray) else isinstance(clips, list | tuple)
     if not several and not _is_column(clips):
         raise CofinalError(
-            f"clips are {_described(clips)}; {EXPECTED_CLIPS} "
+            f"clips are {described(clips)}; {EXPECTED_CLIPS} "
             "(cofinal.read_features reads a .npy file)"
         )
     if not len(clips):
@@ -57,7 +57,7 @@ def _one(values: Any, name: str) -> ClipFeatures:
     if isinstance(values, ClipFeatures):
         return replace(values, values=_floats(values.values, name))
     if not isinstance(values, np.ndarray) and not hasattr(values, "__array__"):
-        raise CofinalError(f"{name} is {_described(values)}; {EXPECTED_CLIPS}")
+        raise CofinalError(f"{name} is {described(values)}; {EXPECTED_CLIPS}")
     return ClipFeatures(_floats(np.asarray(values), name))
 
 
@@ -196,8 +196,8 @@ def _is_column(value: Any) -> bool:
     return hasattr(value, "iloc") and not hasattr(value, "columns")
 
 
-def _described(value: Any) -> str:
-    """What a user gave, shortly: text and paths as they are, the rest by its type."""
+def described(value: Any) -> str:
+    """What a user gave instead of data, shortly: text and paths as they are, else its type."""
     if isinstance(value, str) or hasattr(value, "__fspath__"):
         return repr(str(value))[:80]
     return f"of type {type(value).__name__}"

@@ -20,6 +20,7 @@ from cofinal.config import DataSource
 from cofinal.data.arrays import (
     clip_features,
     common_recipe,
+    described,
     group_columns,
     names_of,
     score_table,
@@ -118,6 +119,16 @@ class Dataset(Record):
             },
         )
 
+    @classmethod
+    def checked(cls, value: Any) -> Dataset:
+        """The value, if it is a data set; anything else gets a sentence."""
+        if not isinstance(value, Dataset):
+            raise CofinalError(
+                f"the data set is {described(value)}; expected a Dataset, as load_dataset reads it "
+                "and Dataset.from_arrays makes it"
+            )
+        return value
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -177,7 +188,16 @@ class Dataset(Record):
 
 
 def read_labels(source: DataSource) -> LabelTable:
-    """Reads the labels of a data source with their findings."""
+    """Reads the labels of a data source with their findings.
+
+    Raises:
+        CofinalError: no data source, or labels that cannot be read at all.
+    """
+    if not isinstance(source, DataSource):
+        raise CofinalError(
+            f"the source of data is {described(source)}; expected a DataSource, for example "
+            "DataSource('labels.csv', 'features'), or use Dataset.from_arrays for data in memory"
+        )
     if source.is_csv:
         return read_csv_labels(Path(source.dataset), source.targets)
     card = load_card(source.dataset)
@@ -298,11 +318,6 @@ def load_dataset(source: DataSource, judges: bool = True) -> Dataset:
         CofinalError: anything that makes the data unfit for training; the message names the first
             fault with file and line. `cofinal.data.checks.check_dataset` lists all of them.
     """
-    if not isinstance(source, DataSource):
-        raise CofinalError(
-            f"load_dataset was given {type(source).__name__}; expected a DataSource, for example "
-            "DataSource('labels.csv', 'features'), or use Dataset.from_arrays for data in memory"
-        )
     table = read_labels(source)
     refuse_errors(table.findings)
     targets = chosen_targets(source, table)

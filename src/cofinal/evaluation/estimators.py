@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import check_cv
 
 from cofinal.config import Preset, ProtocolSettings
+from cofinal.data.arrays import described
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation.evaluate import evaluate as evaluate_method
@@ -70,8 +71,8 @@ def evaluate(*arguments: Any, **keywords: Any) -> EvaluationResult:
     if hasattr(first, "fit") and hasattr(first, "predict"):
         return evaluate_estimator(*arguments, **keywords)
     raise CofinalError(
-        f"evaluate was given {first!r:.80}; expected an estimator with clips and scores, or a "
-        "Dataset (see load_dataset and Dataset.from_arrays) with a preset and a protocol"
+        f"what to evaluate is {described(first)}; expected an estimator with clips and scores, or "
+        "a Dataset (see load_dataset and Dataset.from_arrays) with a preset and a protocol"
     )
 
 

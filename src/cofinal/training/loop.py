@@ -76,9 +76,9 @@ def train_seeds(
         parameters knows no seeds: all are then the same model.
 
     Raises:
-        CofinalError: too little data, or `folder` holds another run.
+        CofinalError: no data set, too little data, or `folder` holds another run.
     """
-    if len(dataset) < 2:
+    if len(Dataset.checked(dataset)) < 2:
         raise CofinalError(f"{len(dataset)} training performances; expected at least 2")
     run = Run(folder) if folder is not None else None
     if run:
