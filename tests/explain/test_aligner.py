@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from scipy.stats import gamma, geom, multivariate_normal
 
-from cofinal.data.sheets import Element
+from cofinal.data.sheets import Element, Fault
 from cofinal.errors import CofinalError
 from cofinal.explain.aligner import Aligner, Lengths, Placement, equal_parts
 from cofinal.explain.aligner_fit import equal_weights, expectation, fit_aligner, maximisation
@@ -208,6 +208,9 @@ def test_given_times_become_the_clips_whose_middles_they_hold() -> None:
         place(9.8, 30)
     with pytest.raises(CofinalError, match="'e' starts at 10 seconds, but the 10 clips of"):
         place(10, 11)
+    late = Element("e", None, None, None, 8, 10, (Fault("fall", 9, 16, 1.0),))
+    with pytest.raises(CofinalError, match="'fall' ends at 16 seconds, but the 10 clips of"):
+        given_places([late], 10, ClipTimes(0.0, 1.0, 1.0), "p")
 
 
 def test_evidence_is_summed_over_elements_per_target() -> None:

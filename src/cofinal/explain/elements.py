@@ -183,7 +183,7 @@ def given_places(
         name: of the performance, for messages.
 
     Raises:
-        CofinalError: times of some elements alone, or a time beyond the clips.
+        CofinalError: times of some elements alone, or an element or fault beyond the clips.
     """
     known = sum(element.start_seconds is not None for element in elements)
     if 0 < known < len(elements):
@@ -199,12 +199,13 @@ def given_places(
 def _given_place(element: Element, clips: int, times: ClipTimes, name: str) -> Placement:
     start, end, last = element.start_seconds, element.end_seconds, times.border(clips)
     assert start is not None and end is not None
-    if start >= last or end > last + SLACK_SECONDS:
-        what = f"starts at {start:g}" if start >= last else f"ends at {end:g}"
-        raise CofinalError(
-            f"{element.name!r} {what} seconds, but the {clips} clips of {name!r} "
-            f"end at {last:g}; correct the sheet"
-        )
+    beyond = f"seconds, but the {clips} clips of {name!r} end at {last:g}; correct the sheet"
+    if start >= last:
+        raise CofinalError(f"{element.name!r} starts at {start:g} {beyond}")
+    parts = [(element.name, end), *((fault.name, fault.end_seconds) for fault in element.faults)]
+    for what, ends in parts:
+        if ends > last + SLACK_SECONDS:
+            raise CofinalError(f"{what!r} ends at {ends:g} {beyond}")
     return Placement(*times.stretch(start, end, clips), start, end)
 
 
