@@ -124,7 +124,7 @@ def aligner_of(training: Dataset, sheets: dict[str, tuple[Element, ...]], where:
             "expected two or more, under the ids of the labels"
         )
     orders = [sheets[training.ids[i]] for i in known]
-    return fit_aligner([training.clips[i] for i in known], orders)
+    return fit_aligner(training.subset(known).clips, orders)
 
 
 def measure_model(model: Ensemble, dataset: Dataset, info: ModelInfo) -> EvaluationResult:

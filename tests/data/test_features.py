@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from cofinal.data.features import read_features, read_recipe, read_values
+from cofinal.data.features import FeatureFile, read_features, read_recipe, read_values
 from cofinal.errors import CofinalError
 from cofinal.records import FeatureRecipe
 
@@ -43,10 +44,39 @@ class SideEffect:
 def test_saved_arrays_are_read_back(tmp_path: Path, dtype: str, order: str) -> None:
     values = np.asarray(SOUND.astype(dtype), order=order)  # type: ignore[call-overload]
     np.save(tmp_path / "a.npy", values)
-    read = read_values(tmp_path / "a.npy")
-    np.testing.assert_array_equal(read, SOUND)
-    assert read.dtype == np.dtype(dtype).newbyteorder("=")
-    assert read.flags.c_contiguous
+    for read in (read_values(tmp_path / "a.npy"), FeatureFile.of(tmp_path / "a.npy").map()):
+        np.testing.assert_array_equal(read, SOUND)
+        assert read.dtype == np.dtype(dtype).newbyteorder("=")
+        assert read.flags.c_contiguous and read.flags.aligned and read.flags.writeable
+        np.testing.assert_array_equal(torch.from_numpy(read).numpy(), SOUND)
+
+
+def test_a_mapped_array_takes_writes_that_the_file_never_sees(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", SOUND)
+    FeatureFile.of(tmp_path / "a.npy").map()[0] = 7
+    np.testing.assert_array_equal(read_values(tmp_path / "a.npy"), SOUND)
+
+
+def test_a_header_of_odd_length_is_mapped_as_it_is_read(tmp_path: Path) -> None:
+    odd = b"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4)}"
+    odd += b" " * (1 - (10 + len(odd)) % 2)
+    assert (10 + len(odd)) % 4  # so that the values are not aligned
+    (tmp_path / "a.npy").write_bytes(npy(odd, SOUND.astype("<f4").tobytes()))
+    np.testing.assert_array_equal(FeatureFile.of(tmp_path / "a.npy").map(), SOUND)
+
+
+@pytest.mark.parametrize("change", ["shrunk", "gone"])
+def test_a_file_that_changed_since_its_header_was_read_gets_a_sentence(
+    tmp_path: Path, change: str
+) -> None:
+    np.save(tmp_path / "a.npy", SOUND)
+    file = FeatureFile.of(tmp_path / "a.npy")
+    (tmp_path / "a.npy").unlink()
+    if change == "shrunk":
+        np.save(tmp_path / "a.npy", SOUND[:1])
+    for use in (file.read, file.map):
+        with pytest.raises(CofinalError, match=r"cannot read .*a\.npy"):
+            use()
 
 
 def test_headers_of_python_2_are_read(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from cofinal.errors import CofinalError
 from cofinal.layers.attention import Attention, relative_time_code
 from cofinal.layers.etf import direction_to_place, place_to_direction, simplex_etf
 from cofinal.layers.summary import equal_segments, soft_segments, time_average
-from cofinal.layers.whitening import ClipWhitening
+from cofinal.layers.whitening import ClipWhitening, mean_and_covariance
 
 
 @pytest.mark.parametrize(("sub_grades", "width"), [(2, 2), (3, 8), (10, 32), (100, 100)])
@@ -99,6 +99,15 @@ def test_whitening_equals_scikit_learns_principal_components() -> None:
     correlation = np.abs(np.corrcoef(mine.T, theirs.T)[:3, 3:])
     np.testing.assert_allclose(np.sort(correlation.max(0)), 1.0, atol=1e-4)
     np.testing.assert_allclose(mine.var(0), 1.0, rtol=0.02)
+
+
+def test_running_covariance_is_numpys_also_far_from_zero() -> None:
+    rng = np.random.default_rng(0)
+    parts = [rng.normal(loc, 1e-3, (rows, 5)) + 1e4 for loc, rows in ((0, 1), (2, 7), (-1, 40))]
+    mean_C, covariance_CC = mean_and_covariance(map(torch.from_numpy, parts), 5)
+    every = np.concatenate(parts)
+    np.testing.assert_allclose(mean_C.numpy(), every.mean(0), rtol=1e-14)
+    np.testing.assert_allclose(covariance_CC.numpy(), np.cov(every.T), rtol=1e-9, atol=1e-12)
 
 
 def test_whitening_of_constant_clips_stays_finite() -> None:

@@ -19,7 +19,7 @@ from cofinal.modelfolder.folder import load_model, save_model
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.models import build_model
 from cofinal.models.inference import predict_scores
-from cofinal.models.interface import Labels, Task, pad_clips
+from cofinal.models.interface import AssessmentModel, Labels, Task, pad_clips
 from cofinal.models.musdl import Musdl, panel_score
 from cofinal.training.batches import Batch
 from cofinal.training.loop import prepare_members, train, train_seeds
@@ -43,9 +43,14 @@ def judged(generated: Dataset) -> Dataset:
 
 def prepared(dataset: Dataset, preset: Preset = SMALL) -> tuple[Musdl, list[torch.Tensor]]:
     """An untrained model that knows range and seats, and its staged clips."""
-    members, staged = prepare_members(dataset, preset, (0,))
-    assert isinstance(members[0], Musdl)
-    return members[0], staged
+    [model] = prepare_members(dataset, preset, (0,))
+    assert isinstance(model, Musdl)
+    return model, staged_clips(dataset, model)
+
+
+def staged_clips(dataset: Dataset, model: AssessmentModel) -> list[torch.Tensor]:
+    """Each performance behind the model's fixed stage."""
+    return [model.fixed_stage(torch.from_numpy(values)) for values in dataset.clips]
 
 
 def labels_of_both(dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
@@ -144,8 +149,8 @@ def test_other_methods_do_not_see_the_marks(judged: Dataset, generated: Dataset)
 
 def test_a_stack_of_members_and_seeds_has_the_loss_of_each_alone(judged: Dataset) -> None:
     preset = replace(SMALL, training=replace(TRAINING, epochs=2, members=2, clip_gradient=0.5))
-    members, staged = prepare_members(judged, preset, (0,))
-    batch = Batch(*pad_clips(staged), *labels_of_both(judged))
+    members = prepare_members(judged, preset, (0,))
+    batch = Batch(*pad_clips(staged_clips(judged, members[0])), *labels_of_both(judged))
     losses = MemberStack(members, 0.0).loss([batch])
     for index, member in enumerate(members):
         alone = batch.loss(member.train())["divergence"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +17,6 @@ from cofinal.config import TrainingSettings
 from cofinal.models.interface import Labels
 from cofinal.training.batches import Batch, PackedClips, choose_clips, draw_batch, stretch
 
-CPU = torch.device("cpu")
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=8)
 seeds = st.integers(0, 10_000)
 PLAIN = TrainingSettings(view="whole", mixing=0.0, channel_dropout=0.0)
@@ -43,7 +44,7 @@ def packed_and_plain(length: list[int], channels: int = 3) -> tuple[PackedClips,
     """Performances as a list and packed; every number in them differs."""
     values = torch.arange(1.0, sum(length) * channels + 1).view(-1, channels)
     clips = list(values.split(length))
-    return PackedClips.of(clips, CPU), clips
+    return PackedClips.of(clips, length), clips
 
 
 def draw(length: list[int], seed: int = 0, **settings: Any) -> tuple[Batch, list[Tensor], Tensor]:
@@ -119,6 +120,25 @@ def test_gathering_is_plain_indexing_and_zero_behind(length: list[int], seed: in
         assert not gathered_BTC[b, ~valid].any()
 
 
+def test_packing_holds_one_performance_at_a_time_beside_the_packed() -> None:
+    alive: list[weakref.ref[Tensor]] = []
+
+    def made() -> Iterator[Tensor]:
+        for i in range(9):
+            assert sum(one() is not None for one in alive) <= 1
+            values = torch.full((i + 1, 3), float(i), dtype=torch.float16)
+            alive.append(weakref.ref(values))
+            yield values
+            del values
+
+    packed = PackedClips.of(made(), range(1, 10))
+    assert packed.clips_PC.dtype == torch.float16
+    assert packed.clips_PC[:, 0].tolist() == [float(i) for i in range(9) for _ in range(i + 1)]
+    row, first = torch.tensor([4]), torch.zeros(1, 1, dtype=torch.long)
+    gathered_BTC = packed.gather(row, first, torch.ones(1, 1, dtype=torch.bool))
+    assert gathered_BTC.dtype == torch.float32 and gathered_BTC.tolist() == [[[4.0] * 3]]
+
+
 @given(lengths)
 def test_stretching_to_oneself_changes_nothing(length: list[int]) -> None:
     batch, _, _ = draw(length)
@@ -183,7 +203,7 @@ def test_mixing_stays_between_the_extremes_and_off_the_padding(
 
 
 def test_channels_are_blanked_for_a_whole_performance_and_the_rest_scaled_up() -> None:
-    packed = PackedClips.of([torch.ones(5, 1000)] * 4, CPU)
+    packed = PackedClips.of([torch.ones(5, 1000)] * 4, [5] * 4)
     settings = replace(PLAIN, channel_dropout=0.25)
     batch = draw_batch(packed, Labels(torch.ones(4, 1)), torch.arange(4), settings, seeded(0))
     assert torch.equal(batch.clips_BTC, batch.clips_BTC[:, :1].expand(-1, 5, -1))

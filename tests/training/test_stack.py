@@ -18,7 +18,7 @@ from cofinal.methods import settings_class
 from cofinal.models.inference import predict_scores
 from cofinal.models.interface import AssessmentModel, Labels
 from cofinal.training.batches import Batch, PackedClips, draw_batch
-from cofinal.training.loop import fit, prepare_members, train_seeds
+from cofinal.training.loop import fit, prepare_members, stage_clips, train_seeds
 from cofinal.training.optim import build_optimizer, learning_rate
 from cofinal.training.stack import MemberStack
 
@@ -34,8 +34,14 @@ def still(tiny_preset: Preset) -> Preset:
     return replace(tiny_preset, model=replace(tiny_preset.model, dropout=0.0), training=training)
 
 
+def prepared(dataset: Dataset, preset: Preset) -> tuple[list[AssessmentModel], PackedClips]:
+    """Untrained members and what they are trained on."""
+    members = prepare_members(dataset, preset, (0,))
+    return members, stage_clips(dataset, members[0])
+
+
 def fitted(
-    members: list[AssessmentModel], staged: list[torch.Tensor], dataset: Dataset, settings: Any
+    members: list[AssessmentModel], staged: PackedClips, dataset: Dataset, settings: Any
 ) -> list[AssessmentModel]:
     """Trained copies of the members."""
     copies = deepcopy(members)
@@ -43,12 +49,11 @@ def fitted(
     return copies
 
 
-def first_batch(staged: list[torch.Tensor], dataset: Dataset, settings: TrainingSettings) -> Batch:
+def first_batch(staged: PackedClips, dataset: Dataset, settings: TrainingSettings) -> Batch:
     """A batch of eight."""
-    packed = PackedClips.of(staged, torch.device("cpu"))
     scores = torch.from_numpy(dataset.scores).float()
     return draw_batch(
-        packed, Labels(scores), torch.arange(8), settings, torch.Generator().manual_seed(0)
+        staged, Labels(scores), torch.arange(8), settings, torch.Generator().manual_seed(0)
     )
 
 
@@ -65,7 +70,7 @@ def test_members_trained_at_once_equal_each_trained_alone(
     generated: Dataset, still: Preset, changes: dict[str, Any]
 ) -> None:
     settings = replace(still.training, **changes)
-    members, staged = prepare_members(generated, replace(still, training=settings), (0,))
+    members, staged = prepared(generated, replace(still, training=settings))
     together = fitted(members, staged, generated, settings)
     for index in range(MEMBERS):
         (alone,) = fitted([members[index]], staged, generated, settings)
@@ -94,7 +99,7 @@ def test_seeds_trained_at_once_equal_each_trained_alone(
 
 
 def test_training_moves_every_parameter_of_every_member(generated: Dataset, still: Preset) -> None:
-    members, staged = prepare_members(generated, still, (0,))
+    members, staged = prepared(generated, still)
     for before, after in zip(
         members, fitted(members, staged, generated, still.training), strict=True
     ):
@@ -110,7 +115,7 @@ def test_losses_of_the_stack_are_those_of_each_member(
     generated: Dataset, still: Preset, method: str
 ) -> None:
     preset = replace(still, method=method, model=settings_class(method)())
-    members, staged = prepare_members(generated, preset, (0,))
+    members, staged = prepared(generated, preset)
     members = [_without_dropout(member) for member in members]
     batch = first_batch(staged, generated, preset.training)
     losses = MemberStack(members, 0.0).loss([batch])
@@ -133,7 +138,7 @@ def _without_dropout(member: AssessmentModel) -> AssessmentModel:
 def test_gradients_are_clipped_per_member_as_torch_clips_them(
     generated: Dataset, still: Preset
 ) -> None:
-    stack = MemberStack(prepare_members(generated, still, (0,))[0], 0.0)
+    stack = MemberStack(prepare_members(generated, still, (0,)), 0.0)
     size_M = torch.tensor([1e-3, 1.0, 100.0])
     generator = torch.Generator().manual_seed(0)
     for parameter in stack.parameters.values():
@@ -155,7 +160,7 @@ def test_gradients_are_clipped_per_member_as_torch_clips_them(
 
 
 def test_the_average_follows_the_weights_with_its_decay(generated: Dataset, still: Preset) -> None:
-    stack = MemberStack(prepare_members(generated, still, (0,))[0], averaging=0.9)
+    stack = MemberStack(prepare_members(generated, still, (0,)), averaging=0.9)
     name = next(iter(stack.parameters))
     expected = stack.parameters[name].detach().clone()
     for step in (0, 1, 500):
@@ -168,7 +173,7 @@ def test_the_average_follows_the_weights_with_its_decay(generated: Dataset, stil
 
 
 def test_without_averaging_the_average_is_the_weights(generated: Dataset, still: Preset) -> None:
-    stack = MemberStack(prepare_members(generated, still, (0,))[0], averaging=0.0)
+    stack = MemberStack(prepare_members(generated, still, (0,)), averaging=0.0)
     with torch.no_grad():
         for parameter in stack.parameters.values():
             parameter.add_(1.0)
@@ -180,7 +185,7 @@ def test_without_averaging_the_average_is_the_weights(generated: Dataset, still:
 def test_the_stack_does_not_share_memory_with_the_members(
     generated: Dataset, still: Preset
 ) -> None:
-    members, _ = prepare_members(generated, still, (0,))
+    members = prepare_members(generated, still, (0,))
     before = deepcopy(members[0].state_dict())
     stack = MemberStack(members, 0.0)
     with torch.no_grad():
@@ -191,7 +196,7 @@ def test_the_stack_does_not_share_memory_with_the_members(
 
 
 def test_a_state_taken_over_continues_the_same(generated: Dataset, still: Preset) -> None:
-    members, staged = prepare_members(generated, still, (0,))
+    members, staged = prepared(generated, still)
     trained = MemberStack(fitted(members, staged, generated, still.training), 0.5)
     fresh = MemberStack(members, 0.5)
     fresh.load_state(deepcopy(trained.state()))
@@ -203,7 +208,7 @@ def test_a_state_taken_over_continues_the_same(generated: Dataset, still: Preset
 def test_predictions_are_the_mean_over_members(generated: Dataset, still: Preset) -> None:
     from cofinal.models.ensemble import Ensemble
 
-    members, staged = prepare_members(generated, still, (0,))
+    members, staged = prepared(generated, still)
     members = fitted(members, staged, generated, still.training)
     clips = generated.clips[:5]
     together = predict_scores(Ensemble(members).eval(), clips)

@@ -38,7 +38,7 @@ class TrainingSettings:
     view_clips: Annotated[int, Between(1, 1_000_000)] = 56
     """Clips in a "subset" or "window"; performances with fewer are seen whole."""
     channel_dropout: BelowOne = 0.3
-    """BelowOne that an input channel is blanked for a whole performance."""
+    """Probability that an input channel is blanked for a whole performance."""
     mixing: Annotated[float, Between(0, 1000)] = 1.0
     """Beta parameter of mixing pairs of performances and their scores; 0 for none."""
     members: Annotated[int, Between(1, 100)] = 4
@@ -92,6 +92,8 @@ class DataSource:
     judges: Path | None = None
     """CSV of single judges' marks (id, judge, target, mark), for `musdl` and a benchmark's human
     row; the data set's own score sheets if left out."""
+    memory_share: Share = 0.25
+    """Features that take more than this share of the memory stay on disk and are read as needed."""
 
     def __post_init__(self) -> None:
         """Takes text for paths, and a path or one name where text or several names are meant."""
@@ -108,6 +110,7 @@ class DataSource:
             object.__setattr__(self, name, None if path is None else Path(path))
         targets = (self.targets,) if isinstance(self.targets, str) else tuple(self.targets)
         object.__setattr__(self, "targets", targets)
+        check_values(self)
 
     @property
     def is_csv(self) -> bool:

@@ -12,13 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from cofinal.config import DataSource
-from cofinal.data.dataset import (
-    expected_channels,
-    feature_folder,
-    of_category,
-    read_clips,
-    read_labels,
-)
+from cofinal.data.clips import read_clips
+from cofinal.data.dataset import expected_channels, feature_folder, of_category, read_labels
 from cofinal.data.findings import Finding
 from cofinal.data.labels import Label
 from cofinal.data.lifeless import find_lifeless, find_transposed
@@ -50,14 +45,14 @@ def check_dataset(source: DataSource) -> list[Finding]:
     except CofinalError as error:  # what is wrong with the labels is worth telling all the same
         place = str(source.features or source.data or source.dataset)
         return [*findings, Finding("features-missing", str(error), place)]
-    clips = read_clips(labels, folder, expected_channels(source), findings)
+    channels = expected_channels(source)
+    sound, clips = read_clips(labels, folder, channels, source.memory_share, findings)
     findings += find_unlabelled(labels, folder, source)
-    present = [i for i, values in enumerate(clips) if values is not None]
-    known, there = [labels[i] for i in present], [v for v in clips if v is not None]
-    findings += find_lifeless(known, there)
-    if expected_channels(source) is None:
-        findings += find_transposed(known, there)
-    findings += find_same_content(labels, clips)
+    known = [labels[i] for i in sound]
+    findings += find_lifeless(known, clips)
+    if channels is None:
+        findings += find_transposed(known, clips)
+    findings += find_same_content(known, clips)
     return findings
 
 
@@ -98,13 +93,12 @@ def find_shared_groups(labels: Sequence[Label]) -> list[Finding]:
     return findings
 
 
-def find_same_content(labels: Sequence[Label], clips: Sequence[np.ndarray | None]) -> list[Finding]:
+def find_same_content(labels: Sequence[Label], clips: Sequence[np.ndarray]) -> list[Finding]:
     """Pairs of ids whose features show the same performance, even if encoded differently."""
-    present = [i for i, values in enumerate(clips) if values is not None]
-    similarity = content_similarity([clips[i] for i in present])  # type: ignore[misc]
+    similarity = content_similarity(clips)
     findings = []
     for a, b in zip(*np.nonzero(np.triu(similarity > SAME_CONTENT, 1)), strict=True):
-        first, second = labels[present[a]], labels[present[b]]
+        first, second = labels[a], labels[b]
         same = "with the same scores" if first.scores == second.scores else "with other scores"
         findings.append(
             Finding(

@@ -1,4 +1,4 @@
-"""Performances in memory: labels, groups and clip features of one data set.
+"""Performances: labels, groups and clip features of one data set.
 
 Letters: N performances, T clips, C backbone channels, K targets, J judges.
 """
@@ -6,7 +6,6 @@ Letters: N performances, T clips, C backbone channels, K targets, J judges.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -26,25 +25,19 @@ from cofinal.data.arrays import (
     score_table,
 )
 from cofinal.data.cards import load_card
-from cofinal.data.features import (
-    RECIPE_FILE,
-    read_description,
-    read_recipe,
-    read_values,
-    video_times,
-)
+from cofinal.data.clips import chosen_clips, read_clips
+from cofinal.data.features import RECIPE_FILE, read_description, read_recipe, video_times
 from cofinal.data.findings import Finding, refuse_errors
 from cofinal.data.judges import JudgeMarks, judge_file, judge_marks, panel_marks
 from cofinal.data.labels import Label, LabelTable, read_card_labels, read_csv_labels
-from cofinal.data.names import FeatureNames
 from cofinal.errors import CofinalError
-from cofinal.records import ClipFeatures, FeatureRecipe, Record, first_faulty_clip
+from cofinal.records import ClipFeatures, FeatureRecipe, Record
 from cofinal.times import ClipTimes
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset(Record):
-    """N performances with everything known of them. Features are held once, as they were stored."""
+    """N performances with everything known of them; features are as they were stored."""
 
     name: str
     targets: tuple[str, ...]
@@ -52,8 +45,8 @@ class Dataset(Record):
     ids: tuple[str, ...]
     scores: np.ndarray
     """(N, K) points, float64."""
-    clips: tuple[np.ndarray, ...]
-    """N arrays (T, C), float16 or float32."""
+    clips: Sequence[np.ndarray]
+    """N arrays (T, C), float16 or float32: held in memory once, or `MappedClips` on disk."""
     splits: tuple[str, ...]
     """For each performance "train", "test" or another name."""
     categories: tuple[str | None, ...]
@@ -169,7 +162,7 @@ class Dataset(Record):
             self,
             ids=tuple(self.ids[i] for i in index),
             scores=self.scores[index],
-            clips=tuple(self.clips[i] for i in index),
+            clips=chosen_clips(self.clips, index),
             splits=tuple(self.splits[i] for i in index),
             categories=tuple(self.categories[i] for i in index),
             groups={name: tuple(g[i] for i in index) for name, g in self.groups.items()},
@@ -248,48 +241,6 @@ def chosen_targets(source: DataSource, table: LabelTable) -> tuple[str, ...]:
     return source.targets or tuple(name for name, target in names.items() if target.default)
 
 
-def read_clips(
-    labels: Sequence[Label], folder: Path, channels: int | None, findings: list[Finding]
-) -> list[np.ndarray | None]:
-    """Reads the features of every label once; faults become findings and give None."""
-    clips: list[np.ndarray | None] = []
-    names = FeatureNames(folder)
-    for label in labels:
-        path = names.path(label.id)
-        clips.append(None)
-        try:
-            clips[-1] = read_values(path)
-        except CofinalError as error:
-            missing = not os.path.exists(path)
-            kind = "features-missing" if missing else "features-unreadable"
-            told = names.absence(label.id) if missing else str(error)
-            findings.append(Finding(kind, told, label.file, label.line))
-    channels = channels or _usual_width(clips)
-    for i, (label, values) in enumerate(zip(labels, clips, strict=True)):
-        fault = None if values is None else features_fault(values, channels)
-        if fault:
-            message = f"{folder / label.id}.npy {fault[1]}"
-            findings.append(Finding(fault[0], message, label.file, label.line))
-            clips[i] = None
-    return clips
-
-
-def _usual_width(clips: Sequence[np.ndarray | None]) -> int:
-    """The width most files have: the one odd file is at fault, not all others."""
-    widths = Counter(int(values.shape[1]) for values in clips if values is not None)
-    return widths.most_common(1)[0][0] if widths else 0
-
-
-def features_fault(values: np.ndarray, channels: int) -> tuple[str, str] | None:
-    """Kind and description of what is wrong with (T, C) values, or None."""
-    if values.shape[1] != channels:
-        return "features-width", f"has {values.shape[1]} channels instead of {channels}"
-    clip = first_faulty_clip(values)
-    if clip is not None:
-        return "features-not-finite", f"holds a value that is not finite, first in clip {clip}"
-    return None
-
-
 def of_category(labels: Sequence[Label], category: str | None) -> list[Label]:
     """Labels of one category, or all; an unknown category gets a sentence."""
     if category is None:
@@ -307,7 +258,7 @@ def labelled(labels: Sequence[Label], targets: Sequence[str]) -> list[Label]:
 
 
 def load_dataset(source: DataSource, judges: bool = True) -> Dataset:
-    """Reads labels and features of a data source into memory, once.
+    """Reads labels and features of a data source; large features stay on disk.
 
     Args:
         source: where they lie.
@@ -329,7 +280,8 @@ def load_dataset(source: DataSource, judges: bool = True) -> Dataset:
     folder = feature_folder(source)
     described = read_description(folder)
     findings: list[Finding] = []
-    clips = read_clips(labels, folder, expected_channels(source), findings)
+    channels = expected_channels(source)
+    _, clips = read_clips(labels, folder, channels, source.memory_share, findings)
     refuse_errors(findings)
     columns = sorted({name for label in labels for name in label.groups})
     ids = tuple(label.id for label in labels)
@@ -342,7 +294,7 @@ def load_dataset(source: DataSource, judges: bool = True) -> Dataset:
         targets=targets,
         ids=ids,
         scores=np.array([[label.scores[name] for name in targets] for label in labels]),
-        clips=tuple(values for values in clips if values is not None),
+        clips=clips,
         splits=tuple(label.split for label in labels),
         categories=tuple(label.category for label in labels),
         groups={name: tuple(label.groups.get(name, "") for label in labels) for name in columns},

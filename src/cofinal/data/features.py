@@ -1,4 +1,4 @@
-"""Reading clip features from `.npy` files that may be anything.
+"""Clip features in `.npy` files that may be anything: read, or left on disk and mapped.
 
 Letters: T clips, C backbone channels.
 """
@@ -6,6 +6,9 @@ Letters: T clips, C backbone channels.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,27 +29,78 @@ def write_values(path: str | Path, values: np.ndarray) -> None:
         np.save(stream, values, allow_pickle=False)
 
 
-def read_values(path: str | Path) -> np.ndarray:
-    """Reads one (T, C) array of float16 or float32; nothing is ever unpickled.
+@dataclass(frozen=True)
+class FeatureFile:
+    """A `.npy` file of (T, C) float16 or float32 whose header agrees with its size."""
 
-    The header is compared with the file's size before anything is allocated, so a hostile header
-    cannot ask for memory that the file does not have.
+    path: Path
+    shape: tuple[int, int]
+    dtype: np.dtype
+    """As stored, perhaps in another byte order than this machine's."""
+    fortran_order: bool
+    offset: int
+    """Where the values begin, in bytes."""
 
-    Raises:
-        CofinalError: missing, empty, truncated, no .npy, not floating point, or not (T, C).
-    """
-    path = Path(path)
-    try:
-        with path.open("rb") as stream:
+    @property
+    def bytes(self) -> int:
+        """Size of the values."""
+        return self.shape[0] * self.shape[1] * self.dtype.itemsize
+
+    @classmethod
+    def of(cls, path: str | Path) -> FeatureFile:
+        """Reads the header alone; nothing is ever unpickled.
+
+        The header is compared with the file's size before anything is allocated, so a hostile
+        header cannot ask for memory that the file does not have.
+
+        Raises:
+            CofinalError: missing, empty, truncated, no .npy, not floating point, or not (T, C).
+        """
+        path = Path(path)
+        with _told(path), path.open("rb") as stream:
             shape, fortran_order, dtype, offset = _header(stream, path)
             _check_layout(path, shape, dtype, offset)
-            values = np.fromfile(stream, dtype=dtype, count=shape[0] * shape[1])
-    except OSError as error:
+        return cls(path, (shape[0], shape[1]), dtype, fortran_order, offset)
+
+    def read(self) -> np.ndarray:
+        """The values in memory."""
+        with _told(self.path):
+            size = self.shape[0] * self.shape[1]
+            return self._arranged(np.fromfile(self.path, self.dtype, size, offset=self.offset))
+
+    def map(self) -> np.ndarray:
+        """The values on disk; what is looked at is read. The file is open as long as the array.
+
+        Writes stay private: torch takes no array that cannot be written to.
+        """
+        with _told(self.path):
+            size = self.shape[0] * self.shape[1]
+            mapped = np.memmap(self.path, self.dtype, "c", self.offset, size)
+            return self._arranged(mapped.view(np.ndarray))
+
+    def _arranged(self, values: np.ndarray) -> np.ndarray:
+        """The values (T, C) in this machine's byte order, clip after clip; a copy if need be."""
+        values = values.reshape(self.shape, order="F" if self.fortran_order else "C")
+        return np.require(values, self.dtype.newbyteorder("="), ["C", "ALIGNED"])
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Faults of the disk, and a file that has shrunk since its header was read, as sentences."""
+    try:
+        yield
+    except CofinalError:
+        raise
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise CofinalError(
-            f"cannot read {path}: {error.strerror or error}; expected a .npy file of clip features"
+            f"cannot read {path}: {reason}; expected a .npy file of clip features"
         ) from error
-    values = values.reshape(shape, order="F" if fortran_order else "C")
-    return np.ascontiguousarray(values.astype(dtype.newbyteorder("="), copy=False))
+
+
+def read_values(path: str | Path) -> np.ndarray:
+    """Reads one (T, C) array of float16 or float32; see `FeatureFile.of` for what is refused."""
+    return FeatureFile.of(path).read()
 
 
 def _header(stream, path: Path) -> tuple[tuple[int, ...], bool, np.dtype, int]:  # type: ignore[no-untyped-def]

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from cofinal.config import Preset, ProtocolSettings
+from cofinal.data.clips import MappedClips
 from cofinal.data.dataset import Dataset
 from cofinal.evaluation.evaluate import best_epoch
 from cofinal.evaluation.folds import Fold
@@ -36,18 +37,22 @@ class SharedData:
     """A data set whose clips are one array, so that processes share it instead of copying it."""
 
     labels: Dataset
-    """Everything but the clips."""
-    clips_PC: np.ndarray
+    """Everything but the clips; with them where they lie on disk, since each process maps them."""
+    clips_PC: np.ndarray | None
     lengths: tuple[int, ...]
 
     @classmethod
     def of(cls, dataset: Dataset) -> SharedData:
         """Packs a data set."""
+        if isinstance(dataset.clips, MappedClips):
+            return cls(dataset, None, ())
         lengths = tuple(len(values) for values in dataset.clips)
         return cls(replace(dataset, clips=()), np.concatenate(dataset.clips), lengths)
 
     def dataset(self) -> Dataset:
         """The data set again; its clips are views."""
+        if self.clips_PC is None:
+            return self.labels
         # Ray hands out arrays that cannot be written to, which torch does not take.
         clips_PC = self.clips_PC if self.clips_PC.flags.writeable else self.clips_PC.copy()
         return replace(self.labels, clips=tuple(np.split(clips_PC, np.cumsum(self.lengths)[:-1])))

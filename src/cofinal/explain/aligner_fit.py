@@ -94,7 +94,7 @@ def _blank(
 ) -> Aligner:
     """An aligner that whitens clips, and knows nothing of families yet."""
     whitening = ClipWhitening(clips[0].shape[1], width, exponent=1.0)
-    whitening.fit([torch.from_numpy(centred(values)) for values in clips])
+    whitening.fit(torch.from_numpy(centred(values)) for values in clips)
     mean_C, projection_CD = whitening.mean_C.numpy(), whitening.projection_CD.numpy()
     D, F = projection_CD.shape[1], len(families) + 1
     lengths = Lengths(np.ones(F), np.ones(F))

@@ -39,7 +39,7 @@ FOLDS = 5
 
 def summary_features(clips: Sequence[np.ndarray]) -> np.ndarray:
     """What is compared of performances: averages over time, whole and in segments: (M, F)."""
-    tensors = [torch.from_numpy(values) for values in clips]
+    tensors = map(torch.from_numpy, clips)  # one at a time: they may lie on disk
     return summarise_each(lambda c_1TC, m_1T: whole_and_segments(c_1TC, m_1T, SEGMENTS), tensors)
 
 

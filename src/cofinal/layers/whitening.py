@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -27,12 +27,9 @@ class ClipWhitening(nn.Module):
         self.register_buffer("projection_CD", torch.eye(channels, self.width))
 
     @torch.no_grad()
-    def fit(self, clips: Sequence[Tensor]) -> None:
-        """Sets mean and projection from training clips, a sequence of (T, C)."""
-        every_NC = torch.cat([clip.double() for clip in clips])
-        mean_C = every_NC.mean(0)
-        centred_NC = every_NC - mean_C
-        covariance_CC = centred_NC.T @ centred_NC / max(len(every_NC) - 1, 1)
+    def fit(self, clips: Iterable[Tensor]) -> None:
+        """Sets mean and projection from training clips, each (T, C), looked at once."""
+        mean_C, covariance_CC = mean_and_covariance(clips, len(self.mean_C))
         variance_C, direction_CC = torch.linalg.eigh(covariance_CC)
         # A direction without variance carries nothing; its scale is bounded instead of infinite.
         variance_D = variance_C[-self.width :].clamp(min=1e-6 * variance_C[-1].clamp(min=1e-12))
@@ -49,3 +46,24 @@ class ClipWhitening(nn.Module):
     def forward(self, clips_BTC: Tensor) -> Tensor:
         """Returns (..., T, D) from (..., T, C)."""
         return (clips_BTC.to(self.mean_C.dtype) - self.mean_C) @ self.projection_CD
+
+
+def mean_and_covariance(clips: Iterable[Tensor], channels: int) -> tuple[Tensor, Tensor]:
+    """Mean (C,) and covariance (C, C) of all clips, float64, in the memory of one performance.
+
+    Source: Chan, Golub and LeVeque, 1979 (updating formulae): each performance is centred on its
+    own mean, so that no digits are lost where means are large beside deviations.
+    """
+    count = 0
+    mean_C = torch.zeros(channels, dtype=torch.float64)
+    scatter_CC = torch.zeros(channels, channels, dtype=torch.float64)
+    for clips_TC in clips:
+        centred_TC = clips_TC.double()
+        own_C = centred_TC.mean(0)
+        centred_TC = centred_TC - own_C
+        scatter_CC.addmm_(centred_TC.T, centred_TC)
+        step_C, share = own_C - mean_C, len(centred_TC) / (count + len(centred_TC))
+        scatter_CC.addr_(step_C, step_C, alpha=count * share)
+        mean_C += share * step_C
+        count += len(centred_TC)
+    return mean_C, scatter_CC / max(count - 1, 1)

@@ -10,7 +10,7 @@ F features of a whole performance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -102,7 +102,8 @@ class AssessmentModel(nn.Module):
         """Learns what needs no gradients from the training performances.
 
         Args:
-            clips: N tensors (T, C), float32, on the CPU.
+            clips: N tensors (T, C), float32, on the CPU; each is made anew when it is asked for,
+                so a list of them all takes memory that the sequence itself does not.
             labels: their scores, and marks for a method that learns from these.
         """
         raise NotImplementedError
@@ -138,6 +139,11 @@ class AssessmentModel(nn.Module):
         """Scores in points (B, K)."""
         return to_score(output.unit_score_BK.float(), self.edges_KG)
 
+    @classmethod
+    def has_fixed_stage(cls) -> bool:
+        """Whether the method has a fixed stage of its own."""
+        return cls.fixed_stage is not AssessmentModel.fixed_stage
+
     @property
     def trains_by_gradient(self) -> bool:
         """Whether the method has parameters at all."""
@@ -153,7 +159,7 @@ def pad_clips(clips: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def summarise_each(
-    summary: Callable[[Tensor, Tensor], Tensor], clips: Sequence[Tensor]
+    summary: Callable[[Tensor, Tensor], Tensor], clips: Iterable[Tensor]
 ) -> np.ndarray:
     """Summaries (N, F), float64, of performances one by one, which takes no memory for padding.
 

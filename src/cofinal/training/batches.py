@@ -5,9 +5,10 @@ Letters: N performances, B videos in a batch, T clips, C channels, K targets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -40,27 +41,56 @@ class Batch:
         return model.training_loss(staged, Labels(self.scores_BK, self.marks_BKJ))
 
 
+class ClipTensors(Sequence[Tensor]):
+    """Arrays (T, C) as float32 tensors, each made when it is asked for, so that none is kept."""
+
+    def __init__(self, clips: Sequence[np.ndarray]) -> None:
+        self.clips = clips
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, position: int) -> Tensor:  # type: ignore[override]
+        return torch.from_numpy(self.clips[position]).float()
+
+
 @dataclass
 class PackedClips:
     """N performances of different length, end to end."""
 
     clips_PC: Tensor
-    """All clips of all performances, one after the other."""
+    """All clips of all performances, one after the other, in the precision they came in."""
     start_N: Tensor
     length_N: Tensor
 
     @classmethod
-    def of(cls, clips: Sequence[Tensor], device: torch.device) -> PackedClips:
-        """Packs a sequence of (T, C) tensors onto a device."""
-        length_N = torch.tensor([len(values) for values in clips])
+    def of(cls, clips: Iterable[Tensor], lengths: Sequence[int]) -> PackedClips:
+        """Packs (T, C) tensors, of which one at a time is held beside the packed ones.
+
+        Args:
+            clips: N tensors of one width and type.
+            lengths: T of each.
+        """
+        length_N = torch.tensor(lengths)
         start_N = length_N.cumsum(0) - length_N
-        return cls(torch.cat(list(clips)).to(device), start_N, length_N)
+        clips_PC: Tensor | None = None
+        for start, length, values in zip(start_N.tolist(), lengths, clips, strict=True):
+            if clips_PC is None:
+                clips_PC = values.new_empty(sum(lengths), values.shape[1])
+            clips_PC[start : start + length] = values
+        assert clips_PC is not None
+        return cls(clips_PC, start_N, length_N)
+
+    def to(self, device: torch.device) -> PackedClips:
+        """The same with all clips on a device."""
+        return replace(self, clips_PC=self.clips_PC.to(device))
 
     def gather(self, rows_B: Tensor, clip_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        """Clips number `clip_BT` of performances `rows_B`; zeros where the mask is False."""
+        """Clips number `clip_BT` of performances `rows_B`, float32; zero where masked out."""
         index_BT = self.start_N[rows_B].unsqueeze(1) + clip_BT.masked_fill(~mask_BT, 0)
         device = self.clips_PC.device
-        return self.clips_PC[index_BT.to(device)] * mask_BT.to(device).unsqueeze(-1)
+        clips_BTC = self.clips_PC[index_BT.to(device)].float()
+        return clips_BTC.mul_(mask_BT.to(device).unsqueeze(-1))
 
 
 def choose_clips(

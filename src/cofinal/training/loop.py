@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import AssessmentModel, Labels, Task
 from cofinal.progress import track
-from cofinal.training.batches import Batch, PackedClips, draw_batch
+from cofinal.training.batches import Batch, ClipTensors, PackedClips, draw_batch
 from cofinal.training.optim import build_optimizer, learning_rate
 from cofinal.training.runs import Run
 from cofinal.training.stack import MemberStack
@@ -84,9 +84,10 @@ def train_seeds(
     if run:
         run.open(preset, dataset)
     with torch.random.fork_rng(devices=[]):
-        members, staged = prepare_members(dataset, preset, seeds)
+        members = prepare_members(dataset, preset, seeds)
         if not members[0].trains_by_gradient:
             return [Ensemble(members).eval()] * len(seeds)
+        staged = stage_clips(dataset, members[0])
         fit(members, staged, dataset, preset.training, seeds, run, show_progress, after_epoch)
     return ensembles(members, len(seeds))
 
@@ -99,27 +100,37 @@ def ensembles(members: Sequence[AssessmentModel], count: int) -> list[Ensemble]:
 
 def prepare_members(
     dataset: Dataset, preset: Preset, seeds: Sequence[int]
-) -> tuple[list[AssessmentModel], list[Tensor]]:
-    """Fresh members with everything learned that needs no gradients, and the staged clips.
+) -> list[AssessmentModel]:
+    """Fresh members with everything learned that needs no gradients.
 
     What is learned without gradients is the same in all members, so it is learned once. A method
     without parameters has one member.
     """
     task = Task(dataset.channels, dataset.targets)
-    clips = [torch.from_numpy(values).float() for values in dataset.clips]
     members: list[AssessmentModel] = []
     for seed, index in product(seeds, range(preset.training.members)):
         torch.manual_seed(seed * MEMBER_STRIDE + index)
         model = build_model(preset, task)
         if not members:
-            model.prepare(clips, labels_of(dataset, model))
+            model.prepare(ClipTensors(dataset.clips), labels_of(dataset, model))
         else:
             model.start_from(members[0])
         members.append(model.eval())
         if not model.trains_by_gradient:
             break
-    with torch.no_grad():
-        return members, [members[0].fixed_stage(values) for values in clips]
+    return members
+
+
+@torch.no_grad()
+def stage_clips(dataset: Dataset, model: AssessmentModel) -> PackedClips:
+    """The clips behind the fixed stage of a prepared model, which all members share.
+
+    Without such a stage they stay in the precision they are stored in, often half the size.
+    """
+    clips: Iterable[Tensor] = map(torch.from_numpy, dataset.clips)
+    if model.has_fixed_stage():
+        clips = (model.fixed_stage(values) for values in ClipTensors(dataset.clips))
+    return PackedClips.of(clips, [len(values) for values in dataset.clips])
 
 
 def labels_of(dataset: Dataset, model: AssessmentModel) -> Labels[np.ndarray]:
@@ -139,7 +150,7 @@ def on_device(labels: Labels[np.ndarray], device: torch.device) -> Labels[Tensor
 
 def fit(
     members: list[AssessmentModel],
-    staged: list[Tensor],
+    staged: PackedClips,
     dataset: Dataset,
     settings: TrainingSettings,
     seeds: Sequence[int],
@@ -149,7 +160,7 @@ def fit(
 ) -> None:
     """Trains the parameters of all members at once and leaves the averaged weights in them."""
     device = choose_device(settings.device, mps=True)
-    packed = PackedClips.of(staged, device)
+    packed = staged.to(device)
     labels = on_device(labels_of(dataset, members[0]), device)
     stack = MemberStack([member.to(device) for member in members], settings.averaging)
     optimizer = build_optimizer(stack.parameters, settings)

@@ -46,8 +46,7 @@ def fold_model(dataset: Dataset, job: Job, kind: Kind, folder: Path) -> Ensemble
         dealt = training.subset(order)
         training = replace(training, scores=dealt.scores, marks=dealt.marks)
     if kind == "randomised":
-        members, _ = prepare_members(training, job.preset, (seed + OTHER_SEED,))
-        return ensembles(members, 1)[0]
+        return ensembles(prepare_members(training, job.preset, (seed + OTHER_SEED,)), 1)[0]
     place = kept_at(job, folder) / kind
     info = ModelInfo(
         job.preset,

@@ -155,7 +155,7 @@ def _aligned(
     for held_out in folds:
         inside = set(map(int, held_out))
         rest = [i for i in sheets if i not in inside]
-        aligner = fit_aligner([dataset.clips[i] for i in rest], [sheets[i] for i in rest])
+        aligner = fit_aligner(dataset.subset(rest).clips, [sheets[i] for i in rest])
         for i in inside & set(sheets):
             placed = aligner.place(ClipFeatures(dataset.clips[i]), sheets[i])
             found[i] = [place.stretch for place in placed]
