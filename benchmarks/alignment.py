@@ -34,6 +34,7 @@ from cofinal.explain.aligner import Aligner, Placement, class_name, equal_parts
 from cofinal.explain.aligner_fit import Weights, fit_aligner, maximisation
 from cofinal.explain.evidence import occlusion
 from cofinal.files.atomic import read_json, write_json, write_text
+from cofinal.files.tables import markdown_table
 from cofinal.methods.ridge import RidgeSettings
 from cofinal.models.ensemble import Ensemble
 from cofinal.records import ClipFeatures
@@ -346,49 +347,50 @@ def tables(result: dict[str, Any]) -> str:
     """The result for people."""
     generated, skating = result["routines"], result["fisv"]
     fresh = result["fresh"]
+    placed = [
+        [name, *(shown(entry[m]) for m in MEASURES), f"{entry['seconds']:.0f}"]
+        for name, entry in generated["methods"].items()
+    ]
+    again = [
+        [name, *(shown(entry[m]) for m in MEASURES)] for name, entry in fresh["methods"].items()
+    ]
+    likelier = [
+        [name, shown(entry), str(entry["performances"])]
+        for name, entry in skating["given order likelier than"].items()
+    ]
+    seconds = skating["seconds"] + sum(e["seconds"] for e in generated["methods"].values())
+    versions = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
     lines = [
         f"`{result['command']}`; its first lines say how the data are made.\n",
         f"## {generated['performances']} generated routines, `motion` features\n",
         f"{ABOUT}\n",
-        "| | " + " | ".join(MEASURES) + " | s |",
-        "|---" * (len(MEASURES) + 2) + "|",
-    ]
-    for name, entry in generated["methods"].items():
-        numbers = " | ".join(shown(entry[m]) for m in MEASURES)
-        lines.append(f"| {name} | {numbers} | {entry['seconds']:.0f} |")
-    lines += [
-        f"\n## {fresh['performances']} routines of another seed\n",
+        *markdown_table(["", *MEASURES, "s"], placed),
+        f"## {fresh['performances']} routines of another seed\n",
         "Placed by the aligner fitted on all of those above; nothing was chosen on them:\n",
-        "| | " + " | ".join(MEASURES) + " |",
-        "|---" * (len(MEASURES) + 1) + "|",
-    ]
-    for name, entry in fresh["methods"].items():
-        lines.append(f"| {name} | " + " | ".join(shown(entry[m]) for m in MEASURES) + " |")
-    lines += [
-        f"\nThe aligner's mean confidence there is {fresh['confidence']['mean']:.2f}; "
+        *markdown_table(["", *MEASURES], again),
+        f"The aligner's mean confidence there is {fresh['confidence']['mean']:.2f}; "
         f"{fresh['confidence']['clips right']:.2f} of the clips it places are the element's.",
         f"\n## Fis-V, {skating['performances']} performances, 3 folds of events\n",
         "No times are known. Share of wrong orders of the same families that a held-out "
         "performance makes less likely than its own order; .5 is chance:\n",
-        "| compared with | share | performances |",
-        "|---|---|---|",
+        *markdown_table(["compared with", "share", "performances"], likelier),
+        "Where held-out elements are placed:\n",
+        *markdown_table(FAMILY_COLUMNS, family_rows(skating["families"])),
+        LIMIT,
+        f"\n{seconds:.0f} s in all; {versions}.",
     ]
-    for name, entry in skating["given order likelier than"].items():
-        lines.append(f"| {name} | {shown(entry)} | {entry['performances']} |")
-    lines += [
-        "\nWhere held-out elements are placed:\n",
-        "| family | elements | mean length, s | mean middle, 0 to 1 |",
-        "|---|---|---|---|",
+    return "\n".join(lines) + "\n"
+
+
+FAMILY_COLUMNS = ("family", "elements", "mean length, s", "mean middle, 0 to 1")
+
+
+def family_rows(families: dict[str, dict[str, float]]) -> list[list[str]]:
+    """Where held-out elements of each family are placed."""
+    return [
+        [family, str(e["elements"]), f"{e['mean seconds']:.1f}", f"{e['mean place']:.2f}"]
+        for family, e in families.items()
     ]
-    for family, entry in skating["families"].items():
-        lines.append(
-            f"| {family} | {entry['elements']} | {entry['mean seconds']:.1f} "
-            f"| {entry['mean place']:.2f} |"
-        )
-    lines.append(f"\n{LIMIT}")
-    seconds = skating["seconds"] + sum(e["seconds"] for e in generated["methods"].values())
-    versions = ", ".join(f"{name} {text}" for name, text in result["versions"].items())
-    return "\n".join([*lines, f"\n{seconds:.0f} s in all; {versions}."]) + "\n"
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ from cofinal.extraction.backbones.window_attention import relative_position_inde
 from cofinal.extraction.recipe import ExtractionRecipe
 from cofinal.extraction.transforms import frame_pixels, normalise
 from cofinal.files.atomic import write_json, write_text
+from cofinal.files.tables import markdown_table
 from cofinal.version import __version__
 
 CLIP_FRAMES, INPUT_PX, SEED = 32, 224, 0
@@ -215,19 +216,30 @@ def table(result: dict[str, Any]) -> str:
         "`load` is the machine's load average after the row: above 0 before the run, others were "
         "using the same cores. `cosine` is to the first row of the same backbone.",
         "",
-        "| backbone | way | precision | batch | s/clip | fastest | clips/s | cosine | load |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        *markdown_table(COLUMNS.split(", "), map(cells, result["rows"])),
+        f"Load average before the run: {result['load_average_before']}.",
+        "",
     ]
-    for row in result["rows"]:
-        cosine = row["cosine_to_first_row"]
-        lines.append(
-            f"| {row['backbone']} | {row['way']} | {row['precision']} | {row['batch_clips']} "
-            f"| {row['seconds_per_clip']:.3f} | {row['fastest_seconds_per_clip']:.3f} "
-            f"| {row['clips_per_second']:.2f} | {'' if cosine is None else f'{cosine:.6f}'} "
-            f"| {row['load_average']} |"
-        )
-    lines += ["", f"Load average before the run: {result['load_average_before']}.", ""]
     return "\n".join(lines)
+
+
+COLUMNS = "backbone, way, precision, batch, s/clip, fastest, clips/s, cosine, load"
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """A measurement as a line of the table."""
+    cosine = row["cosine_to_first_row"]
+    return [
+        row["backbone"],
+        row["way"],
+        row["precision"],
+        str(row["batch_clips"]),
+        f"{row['seconds_per_clip']:.3f}",
+        f"{row['fastest_seconds_per_clip']:.3f}",
+        f"{row['clips_per_second']:.2f}",
+        "" if cosine is None else f"{cosine:.6f}",
+        str(row["load_average"]),
+    ]
 
 
 def main() -> None:

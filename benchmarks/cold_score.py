@@ -24,9 +24,11 @@ import tyro
 import cofinal
 from cofinal.benchmark.tables import library_versions
 from cofinal.files.atomic import write_json, write_text
+from cofinal.files.tables import markdown_table
 from cofinal.generated.synthetic import generate, write_dataset
 
 HERE = Path(__file__).parent
+COLUMNS = ("fresh process", "seconds", "beside torch", "processor seconds", "beside torch")
 SOURCE = Path(cofinal.__file__).parents[1]
 
 
@@ -83,6 +85,10 @@ def main() -> None:
                 found[way].append(seconds(*call))
     best = {way: tuple(map(min, zip(*times, strict=True))) for way, times in found.items()}
     torch_wall, torch_cpu = best["`import torch` alone"]
+    rows = [
+        [way, *(f"{x:.2f}" for x in (wall, wall / torch_wall, cpu, cpu / torch_cpu))]
+        for way, (wall, cpu) in best.items()
+    ]
     lines = [
         "# A cold score",
         "",
@@ -90,14 +96,9 @@ def main() -> None:
         f"{arguments.rounds}, torch {torch.__version__}, {os.cpu_count()} processors, load "
         f"{os.getloadavg()[0]:.0f}.",
         "",
-        "| fresh process | seconds | beside torch | processor seconds | beside torch |",
-        "| --- | --- | --- | --- | --- |",
-        *(
-            f"| {way} | {wall:.2f} | {wall / torch_wall:.2f} | {cpu:.2f} | {cpu / torch_cpu:.2f} |"
-            for way, (wall, cpu) in best.items()
-        ),
+        *markdown_table(COLUMNS, rows),
     ]
-    write_text(arguments.out.with_suffix(".md"), "\n".join(lines) + "\n")
+    write_text(arguments.out.with_suffix(".md"), "\n".join(lines))
     write_json(arguments.out.with_suffix(".json"), {"found": found, "versions": library_versions()})
     print("\n".join(lines))
 

@@ -19,6 +19,7 @@ from cofinal.config import DataSource, Preset, ProtocolSettings, load_preset, ov
 from cofinal.data.dataset import load_dataset
 from cofinal.evaluation.evaluate import evaluate
 from cofinal.files.atomic import write_text
+from cofinal.files.tables import markdown_table
 from cofinal.methods.mean import MeanSettings
 from cofinal.methods.ridge import RidgeSettings
 
@@ -76,8 +77,8 @@ def presets() -> dict[str, Preset]:
     return baselines | {"preset fisv": base} | variants
 
 
-def row(name: str, results: dict[str, dict[str, Any]]) -> str:
-    """One line of the Markdown table."""
+def row(name: str, results: dict[str, dict[str, Any]]) -> list[str]:
+    """One line of the Markdown table, cell by cell."""
     cells = [name]
     for protocol in PROTOCOLS:
         for target in (0, 1):
@@ -88,16 +89,16 @@ def row(name: str, results: dict[str, dict[str, Any]]) -> str:
             rank = "-" if row["srcc"] is None else f"{row['srcc']:.3f}"
             cells.append(f"{rank} / {row['r_l2']:.2f}")
     seconds = sum(result["seconds"] for result in results.values())
-    return "| " + " | ".join([*cells, f"{seconds:.0f} s"]) + " |"
+    return [*cells, f"{seconds:.0f} s"]
 
 
 def write_table(path: Path, results: dict[str, dict[str, dict[str, Any]]]) -> None:
     """Writes all results so far as JSON and Markdown."""
     write_text(path.with_suffix(".json"), json.dumps(results, indent=1) + "\n")
     head = [f"{p} {t}" for p in PROTOCOLS for t in ("TES", "PCS")]
-    lines = ["| variant | " + " | ".join(head) + " | time |", "|---" * (len(head) + 2) + "|"]
-    lines += [row(name, found) for name, found in results.items()]
-    write_text(path.with_suffix(".md"), "SRCC / R-l2 x 100\n\n" + "\n".join(lines) + "\n")
+    rows = [row(name, found) for name, found in results.items()]
+    lines = ["SRCC / R-l2 x 100", "", *markdown_table(["variant", *head, "time"], rows)]
+    write_text(path.with_suffix(".md"), "\n".join(lines))
 
 
 def main() -> None:

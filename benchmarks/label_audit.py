@@ -26,6 +26,7 @@ from cofinal.config import DataSource, Preset
 from cofinal.data.cards import load_card
 from cofinal.data.dataset import Dataset, load_dataset
 from cofinal.files.atomic import read_json, write_text
+from cofinal.files.tables import markdown_table
 from cofinal.methods.ridge import RidgeSettings
 
 HERE = Path(__file__).parent
@@ -184,28 +185,30 @@ def usual_error(suspects: list[Suspect]) -> dict[str, float]:
 def write_tables(path: Path, result: dict[str, Any]) -> None:
     """Writes everything as JSON, and the main numbers as Markdown."""
     write_text(path.with_suffix(".json"), json.dumps(result, indent=1) + "\n")
+    rows = []
+    for kind, entry in result["kinds"].items():
+        for name, values in entry["measures"].items():
+            moved = f"{entry['median points moved']:.1f} points"
+            share = entry["likeliest slip is the true one"]
+            right = "-" if share is None else f"{share:.0%}"
+            rows.append([kind, moved, right, name, *(f"{values[c]:.2f}" for c in COLUMNS)])
+    noted = [
+        [str(row["id"]), f"{row['rank']} of {row['of']}", row["slip"] or "-"]
+        for row in result["noted"]
+    ]
+    errors = " and ".join(f"{v:.1f} points of {t}" for t, v in result["usual_error"].items())
+    head = ["slip", "moved (median)", "true slip named", "ranked by", *COLUMNS]
     lines = [
         f"Slips planted into {result['share']:.0%} of {result['performances']} labels, means over "
         f"{result['seeds']} plantings each; `ridge`, 5 folds, {result['processor_seconds']:.0f} s "
         "of one core in all. By chance: top 1 % .01, top 5 % .05, average precision about .02. "
         "The top 1 % holds at most half of the planted labels.\n",
-        "| slip | moved (median) | true slip named | ranked by | " + " | ".join(COLUMNS) + " |",
-        "|---" * 7 + "|",
+        *markdown_table(head, rows),
+        f"{NOTED} Half of all predictions are off by more than {errors}.",
+        "",
+        *markdown_table(["id", "rank", "named slip"], noted),
     ]
-    for kind, entry in result["kinds"].items():
-        for name, values in entry["measures"].items():
-            numbers = " | ".join(f"{values[column]:.2f}" for column in COLUMNS)
-            moved = f"{entry['median points moved']:.1f} points"
-            share = entry["likeliest slip is the true one"]
-            right = "-" if share is None else f"{share:.0%}"
-            lines.append(f"| {kind} | {moved} | {right} | {name} | {numbers} |")
-    errors = " and ".join(f"{v:.1f} points of {t}" for t, v in result["usual_error"].items())
-    lines += ["", f"{NOTED} Half of all predictions are off by more than {errors}.", ""]
-    lines += ["| id | rank | named slip |", "|---" * 3 + "|"]
-    for row in result["noted"]:
-        rank, slip = f"{row['rank']} of {row['of']}", row["slip"] or "-"
-        lines.append(f"| {row['id']} | {rank} | {slip} |")
-    write_text(path.with_suffix(".md"), "\n".join(lines) + "\n")
+    write_text(path.with_suffix(".md"), "\n".join(lines))
 
 
 def main() -> None:
