@@ -54,10 +54,12 @@ def test_imports_go_one_way(path: Path) -> None:
         assert LEVEL[other] <= LEVEL[part], f"{part} imports {other}"
 
 
-def test_settings_and_commands_import_no_torch() -> None:
+def test_settings_methods_and_commands_import_no_torch() -> None:
     code = (
         "import sys, importlib, cofinal.config, cofinal.cli.main as m;"
         "[importlib.import_module(f'cofinal.cli.{e[0]}') for e in m.COMMANDS.values()];"
+        "from cofinal.methods import method_names, settings_class;"
+        "[settings_class(method) for method in method_names()];"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,6 +8,7 @@ the methods: this folder is the list. Users bring methods of their own, as `use_
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -17,6 +18,7 @@ from cofinal.errors import CofinalError
 from cofinal.settings import KINDS, MethodSettings
 
 
+@cache
 def method_names() -> tuple[str, ...]:
     """Names of the methods of this package, in the order of the alphabet."""
     return tuple(sorted(entry.name.replace("_", "-") for entry in iter_modules(__path__)))
