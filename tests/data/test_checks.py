@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cofinal.config import DataSource
-from cofinal.data.checks import check_dataset, content_similarity
+from cofinal.data.checks import check_dataset
 from cofinal.data.findings import Finding
 from cofinal.generated.synthetic import generate, write_dataset
 from shared_files import data_folder
@@ -157,20 +157,6 @@ def test_the_same_performance_is_found_though_noisy_and_shifted(
     assert (finding.kind, finding.line) == ("content-twice", 9)
     assert "p007 shows the same performance as p003" in finding.message
     assert "with other scores" in finding.message
-
-
-def test_similarity_of_content_is_symmetric_and_highest_for_copies() -> None:
-    rng = np.random.default_rng(0)
-    clips = [rng.normal(size=(12, 6)).astype(np.float32) for _ in range(4)]
-    similarity = content_similarity([*clips, clips[2]])
-    np.testing.assert_array_equal(similarity, similarity.T)
-    assert similarity[2, 4] == pytest.approx(1, abs=1e-5)
-    assert np.triu(similarity, 1).argmax() == 2 * 5 + 4
-
-
-def test_performances_of_different_length_are_not_compared() -> None:
-    ones = [np.ones((length, 3), dtype=np.float32) for length in (10, 13)]
-    assert content_similarity(ones)[0, 1] == -1
 
 
 def test_groups_in_one_split_only_are_no_finding(sound: DataSource) -> None:
