@@ -16,6 +16,7 @@ from cofinal.evaluation.calibration import CalibrationPlan, plan_calibration, ru
 from cofinal.evaluation.coverage import coverage
 from cofinal.evaluation.evaluate import summarise
 from cofinal.evaluation.intervals import CONFIDENCE
+from cofinal.evaluation.predictions import predict_finite
 from cofinal.evaluation.result import EvaluationResult
 from cofinal.explain.aligner import Aligner
 from cofinal.explain.aligner_fit import fit_aligner
@@ -25,7 +26,6 @@ from cofinal.modelfolder.folder import save_model
 from cofinal.modelfolder.info import MeasuredCoverage, ModelInfo
 from cofinal.models import learns_from_judges
 from cofinal.models.ensemble import Ensemble
-from cofinal.models.inference import predict_scores
 from cofinal.models.interface import Task
 from cofinal.training.loop import train
 from cofinal.training.runs import data_fingerprint
@@ -129,7 +129,7 @@ def aligner_of(training: Dataset, sheets: dict[str, tuple[Element, ...]], where:
 
 def measure_model(model: Ensemble, dataset: Dataset, info: ModelInfo) -> EvaluationResult:
     """Measures a trained model on performances that took part in no choice."""
-    predictions = predict_scores(model, dataset.clips)
+    predictions = predict_finite(model, dataset, info.preset.method)
     settings: dict[str, Any] = {"trained_on": info.data}
     if info.calibration:
         intervals = info.calibration.intervals(predictions, CONFIDENCE)

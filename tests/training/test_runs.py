@@ -55,7 +55,7 @@ torch.save = save
 KILLED_BEFORE_THE_MODEL_IS_WHOLE = """
 import os, signal
 import cofinal.modelfolder.folder
-cofinal.modelfolder.folder.write_json = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+cofinal.modelfolder.folder.write_together = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -185,7 +185,7 @@ def test_a_folder_with_a_run_of_other_settings_is_refused(
 def test_a_folder_with_a_run_on_other_data_is_refused(
     generated: Dataset, tiny_preset: Preset, run_folder: Path
 ) -> None:
-    Run(run_folder).open(tiny_preset, generated)
+    Run(run_folder).open(tiny_preset, generated, [0])
     (run_folder / "metrics.jsonl").touch()
     changed = replace(generated, scores=generated.scores + 1)
     with pytest.raises(CofinalError, match=r"data\.sha256 .* instead of .*--out"):

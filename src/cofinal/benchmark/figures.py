@@ -15,6 +15,7 @@ import numpy as np
 from cofinal.agreement.human import HumanRow
 from cofinal.benchmark.run import MethodResult, ProtocolResult
 from cofinal.benchmark.tables import title
+from cofinal.evaluation.store import file_name
 from cofinal.files.figures import ACCENT, INK, PALE, figure
 
 # Groups of equally many performances, in calibration and in the error's course over the score.
@@ -39,7 +40,7 @@ def draw_figures(
         draw_methods(f, protocols, human)
     for protocol in protocols:
         best = best_method(protocol)
-        name = protocol.name.replace(":", "-")
+        name = file_name(protocol.name.replace(":", "-"))
         targets = len(best.result.measures)
         with figure(folder / f"{name}-scores.png", (4.2 * targets, 4.2)) as f:
             draw_scores(f, best)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cofinal.config import BenchmarkSettings, Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
-from cofinal.evaluation.cells import Job, cell_identity
-from cofinal.evaluation.evaluate import category_parts
-from cofinal.evaluation.folds import Fold, group_values, make_folds
+from cofinal.evaluation.folds import group_values, plan_folds
 from cofinal.evaluation.nested import Choice
+from cofinal.evaluation.predictions import FoldJob
 from cofinal.models import build_model
 from cofinal.models.interface import Task
 from cofinal.training.stack import trains_faster_alone
@@ -25,27 +24,6 @@ class Entry:
     preset: Preset
     choice: Choice | None = None
     """Candidates of a nested choice of settings."""
-
-
-def plan_protocols(
-    dataset: Dataset, settings: BenchmarkSettings
-) -> dict[str, tuple[ProtocolSettings, list[tuple[str, Fold]]]]:
-    """Name -> protocol with the folds of all repeats and parts, as positions in `dataset`.
-
-    Raises:
-        CofinalError: a protocol that is unknown or does not fit the data.
-    """
-    plan = {}
-    for name in settings.protocols or usable_protocols(dataset):
-        protocol = read_protocol(name, settings)
-        folds = [
-            (part, replace(fold, train=index[fold.train], held_out=index[fold.held_out]))
-            for part, index in category_parts(dataset, settings.per_category).items()
-            for repeat in range(1 if official(protocol) else settings.repeats)
-            for fold in make_folds(dataset.subset(index), protocol, repeat)
-        ]
-        plan[name] = (protocol, folds)
-    return plan
 
 
 def official(protocol: ProtocolSettings) -> bool:
@@ -64,6 +42,7 @@ def read_protocol(name: str, settings: BenchmarkSettings) -> ProtocolSettings:
     return ProtocolSettings(
         kind,  # type: ignore[arg-type]
         folds=settings.folds,
+        repeats=settings.repeats if kind in ("kfold", "group") else 1,
         group=group or None,
         per_category=settings.per_category,
         within=settings.within,
@@ -87,38 +66,27 @@ def usable_protocols(dataset: Dataset) -> tuple[str, ...]:
 
 def plan_jobs(
     dataset: Dataset, entries: Sequence[Entry], settings: BenchmarkSettings
-) -> dict[tuple[str, str], list[Job]]:
-    """(protocol name, label) -> the trainings it takes."""
-    jobs: dict[tuple[str, str], list[Job]] = {}
-    for name, (protocol, folds) in plan_protocols(dataset, settings).items():
+) -> dict[tuple[str, str], list[FoldJob]]:
+    """(protocol name, label) -> the trainings it takes.
+
+    Raises:
+        CofinalError: a protocol that is unknown or does not fit the data.
+    """
+    jobs: dict[tuple[str, str], list[FoldJob]] = {}
+    for name in settings.protocols or usable_protocols(dataset):
+        protocol = read_protocol(name, settings)
+        folds = plan_folds(dataset, protocol)
         for entry in entries:
+            what = (dataset, entry.label, entry.preset, protocol)
             groups = seed_groups(
                 entry.preset, settings.seeds, Task(dataset.channels, dataset.targets)
             )
             jobs[name, entry.label] = [
-                _job(dataset, entry, protocol, part, fold, seeds)
-                for part, fold in folds
+                FoldJob.of(*what, part, fold, seeds, entry.choice)
+                for _, part, fold in folds
                 for seeds in groups
             ]
     return jobs
-
-
-def _job(
-    dataset: Dataset,
-    entry: Entry,
-    protocol: ProtocolSettings,
-    part: str,
-    fold: Fold,
-    seeds: tuple[int, ...],
-) -> Job:
-    def identity(seed: int) -> str:
-        training = replace(entry.preset.training, seed=seed)
-        preset = replace(entry.preset, training=training)
-        return cell_identity(dataset, preset, protocol.protocol, fold, entry.choice)
-
-    identities = tuple(identity(seed) for seed in seeds)
-    preset = replace(entry.preset, training=replace(entry.preset.training, seed=seeds[0]))
-    return Job(entry.label, preset, protocol, part, fold, seeds, identities, entry.choice)
 
 
 def seed_groups(preset: Preset, seeds: int, task: Task) -> list[tuple[int, ...]]:

@@ -5,7 +5,7 @@ Letters: R repeats and seeds, N performances, K targets, G grades.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,24 +16,14 @@ from cofinal.benchmark.comparison import Comparison, compare
 from cofinal.benchmark.plan import Entry, is_trained, official, plan_jobs
 from cofinal.config import BenchmarkSettings, ProtocolSettings
 from cofinal.data.dataset import Dataset
-from cofinal.engines import side_by_side
-from cofinal.errors import CofinalError
-from cofinal.evaluation.cells import (
-    CellResult,
-    Job,
-    SharedData,
-    finished_cell,
-    run_job,
-    save_cells,
-)
 from cofinal.evaluation.coverage import FoldCoverage, Predicted, fold_coverage
 from cofinal.evaluation.evaluate import summarise
 from cofinal.evaluation.metrics import srcc
+from cofinal.evaluation.predictions import FoldJob, FoldPredictions
 from cofinal.evaluation.result import EvaluationResult
+from cofinal.evaluation.runner import OnProgress, count_finished, run_jobs
+from cofinal.evaluation.store import Key, Store
 from cofinal.grades import grade_of
-
-# Told how many cells are done, and how many there are in all.
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -49,11 +39,11 @@ class MethodResult:
     seconds: float
     """Time of all its trainings and predictions, on one worker."""
     chosen: dict[str, int]
-    """Settings that nested cross-validation chose -> in how many cells."""
+    """Settings that nested cross-validation chose -> in how many trainings."""
     grade_chances: list[tuple[np.ndarray, np.ndarray]] = field(repr=False)
     """For each target predicted probabilities (n, G) and true grades (n,); empty without grades."""
     grade_edges: np.ndarray | None = field(repr=False)
-    """(K, G + 1) points, the mean over cells."""
+    """(K, G + 1) points, the mean over trainings."""
     predicted: Predicted = field(repr=False)
     """Those of the first repeat and seed."""
 
@@ -80,7 +70,7 @@ def run_benchmark(
     folder: Path,
     workers: int = 1,
     engine: str = "local",
-    report: Report | None = None,
+    on_progress: OnProgress | None = None,
 ) -> list[ProtocolResult]:
     """Trains what is missing, then measures and compares everything.
 
@@ -88,45 +78,33 @@ def run_benchmark(
         dataset: all performances.
         entries: the methods; labels differ.
         settings: protocols, folds, repeats, seeds.
-        folder: where finished cells are kept, so that a killed benchmark continues, and another
-            method adds only its own cells.
+        folder: where finished trainings are kept, so that a killed benchmark continues, and
+            another method adds only its own.
         workers: processes at a time.
         engine: "local" or "ray".
-        report: told of progress in cells.
+        on_progress: told how many trainings are done.
 
     Raises:
-        CofinalError: a method or protocol that is unknown or does not fit the data.
+        CofinalError: a method or protocol that is unknown or does not fit the data, or a folder in
+            which another run is going on.
     """
-    if workers < 1:
-        raise CofinalError(f"workers is {workers}; expected 1 or more")
     jobs = plan_jobs(dataset, entries, settings)
     everything = [job for several in jobs.values() for job in several]
-    total = sum(len(job.seeds) for job in everything)
-    missing = [
-        job.only(seeds)
-        for job in everything
-        if (seeds := [s for s in job.seeds if finished_cell(job, folder, s) is None])
-    ]
-    done = total - sum(len(job.seeds) for job in missing)
-    if report:
-        report(done, total)
-    if missing:
-        shared = SharedData.of(dataset)
-        # With several workers, more threads than processors would wait for each other.
-        threads = 1 if workers > 1 else 0
-        # A cluster's workers may not see this disk, so cells come back and are written here.
-        place = folder if engine == "local" else None
-        calls = [(shared, job, threads, place) for job in missing]
-        for job, cells in side_by_side(run_job, calls, workers, engine):
-            save_cells(job, cells, folder)
-            done += len(cells)
-            if report:
-                report(done, total)
+    store = Store(folder)
+    found: dict[Key, FoldPredictions] = {}
+    with store.alone():
+        there, total = count_finished(dataset, everything, store)
+        if on_progress:
+            on_progress(there, total)
+        for key, answer in run_jobs(dataset, everything, store, workers, engine):
+            found[key] = answer
+            if on_progress:
+                on_progress(max(there, len(found)), total)
     names = list(dict.fromkeys(name for name, _ in jobs))
-    found = {name: protocol_result(name, dataset, entries, jobs, folder) for name in names}
+    results = {name: protocol_result(name, dataset, entries, jobs, found) for name in names}
     return [
-        replace(result, coverage=protocol_coverage(result, found, dataset, settings.confidence))
-        for result in found.values()
+        replace(result, coverage=protocol_coverage(result, results, dataset, settings.confidence))
+        for result in results.values()
     ]
 
 
@@ -164,29 +142,29 @@ def protocol_result(
     name: str,
     dataset: Dataset,
     entries: Sequence[Entry],
-    jobs: Mapping[tuple[str, str], list[Job]],
-    folder: Path,
+    jobs: Mapping[tuple[str, str], list[FoldJob]],
+    found: Mapping[Key, FoldPredictions],
 ) -> ProtocolResult:
-    """Reads the finished cells of a protocol, measures and compares."""
+    """Puts the finished trainings of a protocol together, measures and compares."""
     methods = {
-        entry.label: method_result(entry, dataset, jobs[name, entry.label], folder)
+        entry.label: method_result(entry, dataset, jobs[name, entry.label], found)
         for entry in entries
     }
     closed_form = [entry.label for entry in entries if not is_trained(entry.preset)]
     baseline, comparisons = {}, {}
     for k, target in enumerate(dataset.targets):
-        found = {
+        points = {
             label: method.result.predictions[:, :, k]
             for label, method in methods.items()
             if np.isfinite(method.result.predictions[:, :, k]).any()
         }
-        judged = np.isfinite(next(iter(found.values()))[0])
-        found = {label: values[:, judged] for label, values in found.items()}
+        judged = np.isfinite(next(iter(points.values()))[0])
+        points = {label: values[:, judged] for label, values in points.items()}
         scores = dataset.scores[judged, k]
-        best = best_label({label: found[label] for label in closed_form}, scores)
+        best = best_label({label: points[label] for label in closed_form}, scores)
         if best and name != "best-on-test":
             baseline[target] = best
-            comparisons[target] = compare(found, scores, best)
+            comparisons[target] = compare(points, scores, best)
     protocol = jobs[name, entries[0].label][0].protocol
     return ProtocolResult(name, protocol, methods, baseline, comparisons)
 
@@ -199,37 +177,37 @@ def best_label(predicted: Mapping[str, np.ndarray], scores: np.ndarray) -> str |
 
 
 def method_result(
-    entry: Entry, dataset: Dataset, jobs: Sequence[Job], folder: Path
+    entry: Entry,
+    dataset: Dataset,
+    jobs: Sequence[FoldJob],
+    found: Mapping[Key, FoldPredictions],
 ) -> MethodResult:
-    """Puts the cells of a method under a protocol together and measures them."""
+    """Puts the trainings of a method under a protocol together and measures them."""
     position = {identifier: i for i, identifier in enumerate(dataset.ids)}
     seeds = sorted({seed for job in jobs for seed in job.seeds})
-    repeats = sorted({job.repeat for job in jobs})
+    repeats = sorted({job.fold.repeat for job in jobs})
     predictions = np.full((len(repeats) * len(seeds), *dataset.scores.shape), np.nan)
-    cells: list[CellResult] = []
-    firsts: list[tuple[np.ndarray, CellResult]] = []
+    made: list[FoldPredictions] = []
+    firsts: list[tuple[np.ndarray, FoldPredictions]] = []
     for job in jobs:
-        for seed in job.seeds:
-            cell = finished_cell(job, folder, seed)
-            assert cell is not None, "every cell was just trained"
-            row = repeats.index(job.repeat) * len(seeds) + seeds.index(seed)
-            predictions[row, job.fold.held_out] = cell.predictions
-            cells.append(cell)
+        for seed, key in zip(job.seeds, job.keys, strict=True):
+            row = repeats.index(job.fold.repeat) * len(seeds) + seeds.index(seed)
+            predictions[row, job.fold.held_out] = found[key].predictions
+            made.append(found[key])
             if row == 0:
-                firsts.append((job.fold.held_out, cell))
-    seconds = round(sum(cell.seconds for cell in cells), 1)
-    edges = [cell.grade_edges for cell in cells if cell.grade_edges is not None]
-    chosen = [chosen_text(cell.chosen) for cell in cells] if entry.choice else []
+                firsts.append((job.fold.held_out, found[key]))
+    seconds = round(sum(one.seconds for one in made), 1)
+    edges = [one.grade_edges for one in made if one.grade_edges is not None]
+    chosen = [chosen_text(one.chosen) for one in made] if entry.choice else []
+    settings = {"seconds": seconds}
     return MethodResult(
         label=entry.label,
-        result=summarise(
-            dataset, predictions, entry.preset, jobs[0].protocol, {"seconds": seconds}
-        ),
+        result=summarise(dataset, predictions, entry.preset, jobs[0].protocol, settings, made),
         seeds=len(seeds),
-        trainings=len(cells),
+        trainings=len(made),
         seconds=seconds,
         chosen={text: chosen.count(text) for text in dict.fromkeys(chosen)},
-        grade_chances=grade_chances(dataset, cells, position),
+        grade_chances=grade_chances(dataset, made, position),
         grade_edges=np.mean(edges, axis=0) if edges else None,
         predicted=with_grades(firsts, predictions[0]),
     )
@@ -241,35 +219,37 @@ def chosen_text(changes: Mapping[str, Any]) -> str:
 
 
 def grade_chances(
-    dataset: Dataset, cells: Sequence[CellResult], position: Mapping[str, int]
+    dataset: Dataset, made: Sequence[FoldPredictions], position: Mapping[str, int]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each target the probabilities (n, G) of all cells and the true grades (n,) from 0."""
-    with_grades = [cell for cell in cells if cell.grade_probabilities is not None]
+    """For each target the probabilities (n, G) of all trainings and the true grades (n,) from 0."""
+    with_grades = [one for one in made if one.grade_probabilities is not None]
     if not with_grades:
         return []
     found = []
     for k in range(len(dataset.targets)):
         chances, grades = [], []
-        for cell in with_grades:
-            assert cell.grade_probabilities is not None and cell.grade_edges is not None
-            scores = dataset.scores[[position[identifier] for identifier in cell.ids], k]
-            chances.append(cell.grade_probabilities[:, k])
-            grades.append(grade_of(scores, cell.grade_edges[k]))
+        for one in with_grades:
+            assert one.grade_probabilities is not None and one.grade_edges is not None
+            scores = dataset.scores[[position[identifier] for identifier in one.ids], k]
+            chances.append(one.grade_probabilities[:, k])
+            grades.append(grade_of(scores, one.grade_edges[k]))
         found.append((np.concatenate(chances), np.concatenate(grades)))
     return found
 
 
-def with_grades(cells: Sequence[tuple[np.ndarray, CellResult]], points_NK: np.ndarray) -> Predicted:
+def with_grades(
+    made: Sequence[tuple[np.ndarray, FoldPredictions]], points_NK: np.ndarray
+) -> Predicted:
     """Predictions of one repeat and seed with their folds and most probable grades.
 
     Args:
-        cells: positions of the held-out performances, and what was found for them.
+        made: positions of the held-out performances, and what was found for them.
         points_NK: the same predictions, put together.
     """
-    folds = tuple(held_out for held_out, _ in cells)
+    folds = tuple(held_out for held_out, _ in made)
     grades_NK = np.zeros(points_NK.shape, dtype=int)
-    for held_out, cell in cells:
-        if cell.grade_probabilities is None:
+    for held_out, one in made:
+        if one.grade_probabilities is None:
             return Predicted(folds, points_NK, None)
-        grades_NK[held_out] = cell.grade_probabilities.argmax(-1)
+        grades_NK[held_out] = one.grade_probabilities.argmax(-1)
     return Predicted(folds, points_NK, grades_NK)

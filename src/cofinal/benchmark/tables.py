@@ -170,6 +170,8 @@ def protocol_section(
             rows.append([label, *cells])
         rows += [human_texts(row, "") for row in human if row.target == measures.target]
         lines += markdown_table(columns, rows)
+    for label, method in protocol.methods.items():
+        lines += [f"Note on {label}: {note}\n" for note in method.result.notes()]
     return lines
 
 

@@ -10,7 +10,6 @@ Letters: N performances, K targets.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -33,11 +32,11 @@ from cofinal.config import (
 from cofinal.config.search import setting
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
-from cofinal.evaluation.evaluate import evaluate
+from cofinal.evaluation.evaluate import plan_jobs, run_evaluation
 from cofinal.evaluation.metrics import Measure, fisher_mean, r_l2, srcc
-from cofinal.files.lock import alone_in
+from cofinal.evaluation.store import Store, identity_of
 from cofinal.settings import check
-from cofinal.training.runs import code_version, data_fingerprint, marks_fingerprint
+from cofinal.training.runs import begin, code_version, data_fingerprint, marks_fingerprint
 
 if TYPE_CHECKING:
     import optuna
@@ -71,7 +70,7 @@ class Search:
             "protocol": asdict(self.protocol),
             "data": data_fingerprint(self.dataset)
             | marks_fingerprint(self.dataset, self.preset)
-            | {"groups_sha256": digest(kept_apart)},
+            | {"groups_sha256": identity_of(kept_apart)},
             "space": {name: entry.to_json() for name, entry in self.space.items()},
             "objective": self.objective,
             "seed": self.seed,
@@ -121,21 +120,17 @@ def tune(
     plain = {name: entry.to_json() for name, entry in space.items()}
     space = widened(space_from(plain, preset, "search space"), preset)
     search = Search(dataset, preset, protocol, space, objective, seed)
-    folder = Path(folder)
-    with alone_in(folder):
+    folder, store = Path(folder), Store(folder)
+    with store.alone():
+        begin(folder, {"command": "tune"})
         direction: Any = "minimize" if objective == "r_l2" else "maximize"
         study = Study(folder, search.to_json(), space, seed, direction)
         before = len(study.counted())
         for number in range(before, trials):
-            run_trial(study, search, folder, Share(progress, number, before, trials))
+            run_trial(study, search, store, Share(progress, number, before, trials))
         result = summarise(study, search)
         result.save(folder)
     return result
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of plain values."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def without_test(dataset: Dataset) -> Dataset:
@@ -167,13 +162,13 @@ class Share:
             self.progress((self.trial - self.before + done) / missing, note)
 
 
-def run_trial(study: Study, search: Search, folder: Path, share: Share) -> None:
+def run_trial(study: Study, search: Search, store: Store, share: Share) -> None:
     """Tries the next settings; a kill leaves the trial open, and its finished folds on disk."""
     first = not study.counted()
     trial = study.ask({name: setting(search.preset, name) for name in search.space})
     try:
         preset = override(search.preset, trial.params)
-        value = fold_by_fold(trial, preset, search, folder, share)
+        value = fold_by_fold(trial, preset, search, store, share)
     except StoppedError:
         study.study.tell(trial, state=study.optuna.trial.TrialState.PRUNED)
         return
@@ -192,7 +187,7 @@ def run_trial(study: Study, search: Search, folder: Path, share: Share) -> None:
 
 
 def fold_by_fold(
-    trial: optuna.Trial, preset: Preset, search: Search, folder: Path, share: Share
+    trial: optuna.Trial, preset: Preset, search: Search, store: Store, share: Share
 ) -> float | None:
     """The objective of a preset; raises `StoppedError` where the folds so far look too poor."""
     seen: list[float] = []
@@ -202,16 +197,16 @@ def fold_by_fold(
         if value is not None:
             seen.append(value)
 
-    def report(name: str, done: int, total: int) -> None:
+    def on_progress(name: str, done: int, total: int) -> None:
         share(done / total, name)
         if seen:
             trial.report(float(np.mean(seen)), done)
             if done < total and trial.should_prune():
                 raise StoppedError
 
-    # Named by settings, so that the same settings are never trained twice.
-    place = folder / "trials" / digest(preset.to_json())[:16]
-    result = evaluate(search.dataset, preset, search.protocol, place, report, after_fold)
+    # The store knows trainings by their settings, so that the same are never trained twice.
+    what = (search.dataset, preset, search.protocol)
+    result = run_evaluation(*what, plan_jobs(*what), store, on_progress, after_fold)
     return average([getattr(row, search.objective) for row in result.measures], search.objective)
 
 

@@ -64,9 +64,15 @@ class Benchmark:
 
     def run(self) -> int:
         """Trains what is missing and writes the tables."""
-        if self.explanations:
-            return self.explain()
-        refuse_unused(self.explaining)
+        from cofinal.files.lock import alone_in
+
+        if not self.explanations:
+            refuse_unused(self.explaining)
+        with alone_in(self.out):
+            return self.explain() if self.explanations else self.compare()
+
+    def compare(self) -> int:
+        """Compares methods, and writes `benchmark.json`, `.md` and figures."""
         from cofinal.benchmark.figures import draw_figures
         from cofinal.benchmark.run import run_benchmark
         from cofinal.benchmark.tables import BenchmarkResult
@@ -85,7 +91,7 @@ class Benchmark:
                 self.out,
                 self.workers,
                 self.engine,
-                lambda done, total: advance(done / total, f"{done} of {total} cells"),
+                lambda done, total: advance(done / total, f"{done} of {total} trainings"),
             )
         found = BenchmarkResult(
             command=shlex.join(["cofinal", *sys.argv[1:]]),
@@ -132,7 +138,7 @@ class Benchmark:
                 self.explaining,
                 self.out,
                 self.workers,
-                lambda done, total: advance(done / total, f"{done} of {total} cells"),
+                lambda done, total: advance(done / total, f"{done} of {total} trainings"),
             )
         methods = measure_methods(dataset, jobs, self.explaining, self.out, truth)
         found = ExplanationResult(

@@ -22,11 +22,14 @@ from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 from cofinal.config import CalibrationSettings, Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
-from cofinal.evaluation.evaluate import fold_folder, predict_fold
+from cofinal.evaluation.evaluate import plan_jobs
 from cofinal.evaluation.folds import Fold, group_values, make_folds
 from cofinal.evaluation.intervals import CONFIDENCE, Calibration, calibrate, check_possible
+from cofinal.evaluation.predictions import predict_finite
+from cofinal.evaluation.runner import run_jobs
+from cofinal.evaluation.store import Store
 from cofinal.models.ensemble import Ensemble
-from cofinal.models.inference import predict_scores, predicted_grades
+from cofinal.models.inference import predicted_grades
 from cofinal.progress import track
 
 FOLDS = 5
@@ -114,16 +117,16 @@ def run_calibration(
         show_progress: whether to show progress on standard error.
     """
     if plan.aside is not None:
-        predicted_NK, scores_NK = predict_scores(model, plan.aside.clips), plan.aside.scores
+        predicted_NK = predict_finite(model, plan.aside, preset.method)
+        scores_NK = plan.aside.scores
     elif plan.folds:
         predicted_NK, scores_NK = np.empty_like(plan.training.scores), plan.training.scores
-        with track("calibrating", len(plan.folds), show_progress) as advance:
-            for done, fold in enumerate(plan.folds, 1):
-                place = fold_folder(folder, "calibration", fold) if folder else None
-                predicted_NK[fold.held_out] = predict_fold(
-                    plan.training, fold, preset, plan.protocol, place
-                )
-                advance(done, fold.name)
+        jobs = [job for _, job in plan_jobs(plan.training, preset, plan.protocol)]
+        answers = run_jobs(plan.training, jobs, Store(folder))
+        with track("calibrating", len(jobs), show_progress) as advance:
+            for done, (job, (_, found)) in enumerate(zip(jobs, answers, strict=True), 1):
+                predicted_NK[job.fold.held_out] = found.predictions
+                advance(done, job.fold.name)
     else:
         return None
     return calibrate(predicted_NK, scores_NK, predicted_grades(model, predicted_NK))

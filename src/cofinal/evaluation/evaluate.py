@@ -6,29 +6,26 @@ Letters: R repeats, N performances, K targets.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
 from cofinal.config import Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset
-from cofinal.errors import CofinalError
-from cofinal.evaluation.folds import Fold, group_values, make_folds
-from cofinal.evaluation.metrics import srcc
+from cofinal.evaluation.folds import group_values, plan_folds
+from cofinal.evaluation.predictions import FoldJob
 from cofinal.evaluation.result import EvaluationResult, measure
-from cofinal.files.atomic import read_json, write_json
-from cofinal.models.ensemble import Ensemble
-from cofinal.models.inference import predict_scores
-from cofinal.training.loop import train
-from cofinal.training.runs import Run, code_version, data_fingerprint
+from cofinal.evaluation.runner import run_jobs
+from cofinal.evaluation.store import Finished, Store
+from cofinal.training.runs import begin, code_version, data_fingerprint
 
-# Told what is done: name of the part, parts done, parts in all.
+# Told what is done: name of the fold, trainings done, trainings in all.
 OnProgress = Callable[[str, int, int], None]
-# Told the held-out performances of a finished part and their predictions (N, K).
+# Told the held-out performances of a finished fold and their predictions (N, K).
 AfterFold = Callable[[Dataset, np.ndarray], None]
 
 
@@ -53,34 +50,56 @@ def evaluate(
             enough raises.
 
     Raises:
-        CofinalError: the protocol does not fit the data; see `make_folds`.
+        CofinalError: the protocol does not fit the data, see `make_folds`; or `folder` holds
+            another run, or one that is going on.
     """
-    started = time.monotonic()
+    store = Store(folder)
+    jobs = plan_jobs(dataset, preset, protocol)
+    with store.alone():
+        if store.folder:
+            begin(store.folder, {"command": "evaluate", "preset": preset.to_json()})
+        result = run_evaluation(dataset, preset, protocol, jobs, store, on_progress, after_fold)
+        if store.folder:
+            result.save(store.folder, dataset)
+    return result
+
+
+def plan_jobs(
+    dataset: Dataset, preset: Preset, protocol: ProtocolSettings
+) -> list[tuple[int, FoldJob]]:
+    """Repeat and training, one for each fold."""
     if protocol.within:
         group_values(dataset, protocol.within, "--within")
-    plan = [
-        (repeat, name, index, fold)
-        for repeat in range(protocol.repeats)
-        for name, index in category_parts(dataset, protocol.per_category).items()
-        for fold in make_folds(dataset.subset(index), protocol, repeat)
+    seed = preset.training.seed
+    return [
+        (r, FoldJob.of(dataset, preset.method, preset, protocol, part, fold, [seed + r]))
+        for r, part, fold in plan_folds(dataset, protocol)
     ]
+
+
+def run_evaluation(
+    dataset: Dataset,
+    preset: Preset,
+    protocol: ProtocolSettings,
+    jobs: Sequence[tuple[int, FoldJob]],
+    store: Store,
+    on_progress: OnProgress | None = None,
+    after_fold: AfterFold | None = None,
+) -> EvaluationResult:
+    """Runs what `plan_jobs` planned and measures it; see `evaluate`."""
+    started = time.monotonic()
     predictions = np.full((protocol.repeats, *dataset.scores.shape), np.nan)
-    for done, (repeat, name, index, fold) in enumerate(plan, 1):
-        training = replace(preset.training, seed=preset.training.seed + repeat)
-        place = fold_folder(folder, name, fold) if folder else None
-        held_out = index[fold.held_out]
-        predictions[repeat, held_out] = predict_fold(
-            dataset.subset(index), fold, replace(preset, training=training), protocol, place
-        )
+    made: list[Finished] = []
+    answers = run_jobs(dataset, [job for _, job in jobs], store)
+    for (repeat, job), (_, found) in zip(jobs, answers, strict=True):
+        predictions[repeat, job.fold.held_out] = found.predictions
+        made.append(found)
         if after_fold:
-            after_fold(dataset.subset(held_out), predictions[repeat, held_out])
+            after_fold(dataset.subset(job.fold.held_out), found.predictions)
         if on_progress:
-            on_progress(f"{name} {fold.name}", done, len(plan))
-    seconds = round(time.monotonic() - started, 1)
-    result = summarise(dataset, predictions, preset, protocol, {"seconds": seconds})
-    if folder:
-        result.save(folder, dataset)
-    return result
+            on_progress(f"{job.part} {job.fold.name}", len(made), len(jobs))
+    settings = {"seconds": round(time.monotonic() - started, 1)}
+    return summarise(dataset, predictions, preset, protocol, settings, made)
 
 
 def summarise(
@@ -89,6 +108,7 @@ def summarise(
     preset: Preset,
     protocol: ProtocolSettings,
     settings: dict[str, Any],
+    made: Sequence[Finished] = (),
 ) -> EvaluationResult:
     """Measures predictions (R, N, K) and adds everything needed to repeat them.
 
@@ -98,6 +118,8 @@ def summarise(
         preset: the method that predicted.
         protocol: how training and held-out part were chosen.
         settings: further entries of the result, for example what the model was trained on.
+        made: what the predictions were put together from; other versions of the code may have
+            made some of it.
     """
     # Nobody asked for events: those that are missing or single then take no part, silently.
     within = protocol.within or ("event" if "event" in dataset.groups else None)
@@ -116,73 +138,14 @@ def summarise(
             "preset": preset.to_json(),
             "data": data_fingerprint(dataset),
             "code": code_version(),
+            "other_versions": other_versions(made),
             **settings,
         },
     )
 
 
-def fold_folder(folder: str | Path, category: str, fold: Fold) -> Path:
-    """Where a fold's run lies; a category is one's own text, so it is quoted to one folder name."""
-    return Path(folder) / "folds" / f"{quote(category, safe=' ')}-{fold.name}"
-
-
-def category_parts(dataset: Dataset, per_category: bool) -> dict[str, np.ndarray]:
-    """Positions of the performances that share a model: all, or each category's own."""
-    if not per_category:
-        return {"all": np.arange(len(dataset))}
-    if None in dataset.categories:
-        raise CofinalError(
-            f"{dataset.name} has performances without a category; leave out --per-category"
-        )
-    categories = np.array(dataset.categories)
-    return {str(name): np.flatnonzero(categories == name) for name in np.unique(categories)}
-
-
-def predict_fold(
-    dataset: Dataset,
-    fold: Fold,
-    preset: Preset,
-    protocol: ProtocolSettings,
-    folder: Path | None,
-) -> np.ndarray:
-    """Predictions (held out, K) of one fold, from disk if it was finished before."""
-    training, held_out = dataset.subset(fold.train), dataset.subset(fold.held_out)
-    judged = held_out.sha256
-    finished = folder / "predictions.json" if folder else None
-    if folder and finished:
-        Run(folder).open(preset, training)  # refuses the folds of other settings or data
-        if finished.exists():
-            saved = read_json(finished, "the predictions of a fold")
-            if saved.get("held_out") == judged:
-                return np.array(saved["predictions"])
-    if protocol.protocol == "best-on-test":
-        predicted = best_epoch(training, held_out, preset)
-    else:
-        model = train(training, preset, folder, show_progress=False)
-        predicted = predict_scores(model, held_out.clips)
-    if folder and finished:
-        answer = {"ids": list(held_out.ids), "predictions": predicted.tolist()}
-        write_json(finished, {"held_out": judged, **answer})
-        Run(folder).checkpoint.unlink(missing_ok=True)  # the fold is done; only its answer is kept
-    return predicted
-
-
-def best_epoch(training: Dataset, held_out: Dataset, preset: Preset) -> np.ndarray:
-    """Predictions of the epoch that ranks the held-out performances best, target by target.
-
-    This is how most published numbers were chosen. They flatter: the test set made a choice.
-    """
-    best = np.full(held_out.scores.shape, np.nan)
-    highest = np.full(len(training.targets), -np.inf)
-
-    def look(models: list[Ensemble]) -> None:
-        [model] = models
-        predicted = predict_scores(model, held_out.clips, model.first.edges_KG.device)
-        for k, column in enumerate(predicted.T):
-            value = srcc(column, held_out.scores[:, k])
-            value = -1.0 if value is None else value
-            if value > highest[k]:
-                highest[k], best[:, k] = value, column
-
-    look([train(training, preset, show_progress=False, after_epoch=look)])
-    return best
+def other_versions(made: Sequence[Finished]) -> dict[str, int]:
+    """Versions of the code, as text, -> how many trainings they made; without today's."""
+    today = code_version()
+    others = [found.code for found in made if found.code != today]
+    return dict(Counter(", ".join(f"{name} {v}" for name, v in code.items()) for code in others))

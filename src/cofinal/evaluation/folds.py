@@ -21,6 +21,39 @@ class Fold:
     train: np.ndarray
     held_out: np.ndarray
 
+    @property
+    def repeat(self) -> str:
+        """Name of the partition that it belongs to."""
+        return self.name.split("-")[0]
+
+
+def plan_folds(dataset: Dataset, protocol: ProtocolSettings) -> list[tuple[int, str, Fold]]:
+    """Repeat, category (or "all") and fold, for all trainings of a protocol.
+
+    Folds hold positions in `dataset`.
+
+    Raises:
+        CofinalError: no categories, or what `make_folds` refuses.
+    """
+    return [
+        (repeat, name, replace(fold, train=index[fold.train], held_out=index[fold.held_out]))
+        for repeat in range(protocol.repeats)
+        for name, index in category_parts(dataset, protocol.per_category).items()
+        for fold in make_folds(dataset.subset(index), protocol, repeat)
+    ]
+
+
+def category_parts(dataset: Dataset, per_category: bool) -> dict[str, np.ndarray]:
+    """Positions of the performances that share a model: all, or each category's own."""
+    if not per_category:
+        return {"all": np.arange(len(dataset))}
+    if None in dataset.categories:
+        raise CofinalError(
+            f"{dataset.name} has performances without a category; leave out --per-category"
+        )
+    categories = np.array(dataset.categories)
+    return {str(name): np.flatnonzero(categories == name) for name in np.unique(categories)}
+
 
 def make_folds(dataset: Dataset, protocol: ProtocolSettings, repeat: int = 0) -> list[Fold]:
     """Folds of a protocol.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cofinal.data.dataset import Dataset
-from cofinal.errors import UnknownNameError
+from cofinal.errors import CofinalError, UnknownNameError
 from cofinal.evaluation.metrics import (
     Measure,
     error_interval,
@@ -114,7 +114,15 @@ class EvaluationResult(Record):
         table = aligned(rows)
         if self.optimistic:
             table += "\nOPTIMISTIC: the best epoch was chosen on the evaluated performances."
-        return table
+        return "\n".join([table, *(f"NOTE: {note}" for note in self.notes())])
+
+    def notes(self) -> list[str]:
+        """Which predictions were made by other versions of the code than those of `settings`."""
+        return [
+            f"{count} trainings were made by {made_by}, not by the versions of today; remove "
+            "their files in the folder `folds` to train them again."
+            for made_by, count in self.settings.get("other_versions", {}).items()
+        ]
 
     def predictions_csv(self, dataset: Dataset) -> str:
         """One line per performance and repeat: id, groups, score given and predicted per target."""
@@ -122,7 +130,7 @@ class EvaluationResult(Record):
         rows = []
         for repeat, predicted in enumerate(self.predictions):
             for i, identifier in enumerate(dataset.ids):
-                if np.isnan(predicted[i]).any():
+                if np.isnan(predicted[i]).all():  # not held out
                     continue
                 pairs = zip(dataset.scores[i], predicted[i], strict=True)
                 scores = [f"{value:.4f}" for pair in pairs for value in pair]
@@ -205,15 +213,13 @@ def measure(
 ) -> tuple[tuple[TargetMeasures, ...], float | None]:
     """Measures of (R, N, K) predictions per target and category, and their Fisher average.
 
-    Performances without a prediction (NaN: not in the held-out part) take no part.
+    Performances without any prediction (NaN: not in the held-out part) take no part.
+
+    Raises:
+        CofinalError: a performance with predictions of which some are not finite.
     """
-    held_out = ~np.isnan(predictions).any(axis=(0, 2))
-    categories = sorted(
-        {c for c, there in zip(dataset.categories, held_out, strict=True) if there}, key=str
-    )
     found = []
-    for category in categories:
-        member = held_out & np.array([c == category for c in dataset.categories])
+    for category, member in by_category(dataset, held_out_of(dataset, predictions)):
         groups = None
         if within:
             groups = [g for g, there in zip(dataset.groups[within], member, strict=True) if there]
@@ -224,3 +230,39 @@ def measure(
                 )
             )
     return tuple(found), fisher_mean([row.srcc for row in found])
+
+
+def average_srcc(dataset: Dataset, predicted_NK: np.ndarray) -> float | None:
+    """Fisher average of SRCC over all targets and categories; None where one is undefined."""
+    everybody = np.ones(len(dataset), dtype=bool)
+    return fisher_mean(
+        [
+            srcc(predicted_NK[member, k], dataset.scores[member, k])
+            for _, member in by_category(dataset, everybody)
+            for k in range(len(dataset.targets))
+        ]
+    )
+
+
+def held_out_of(dataset: Dataset, predictions: np.ndarray) -> np.ndarray:
+    """Which performances (N,) were held out, by predictions (R, N, K).
+
+    A prediction that is no number must be an error, never a performance less in the measures.
+    """
+    none_N = np.isnan(predictions).all(axis=(0, 2))
+    faulty = np.flatnonzero(~none_N & ~np.isfinite(predictions).all(axis=(0, 2)))
+    if len(faulty):
+        raise CofinalError(
+            f"a prediction for performance {dataset.ids[faulty[0]]} is not a finite number; "
+            "lower training.learning_rate and run `cofinal data check`"
+        )
+    return ~none_N
+
+
+def by_category(dataset: Dataset, held_out_N: np.ndarray) -> list[tuple[str | None, np.ndarray]]:
+    """Each category of the held-out performances, and who of them (N,) is in it."""
+    categories = {c for c, there in zip(dataset.categories, held_out_N, strict=True) if there}
+    return [
+        (category, held_out_N & np.array([c == category for c in dataset.categories]))
+        for category in sorted(categories, key=str)
+    ]

@@ -25,6 +25,10 @@ def shares(steps: int) -> np.ndarray:
     return np.arange(1, steps + 1) / (steps + 1)
 
 
+# Clips go in so many orders by their evidence: highest, lowest, strongest first.
+ORDERS = 3
+
+
 def rank_orders(evidence_T: np.ndarray) -> np.ndarray:
     """Three orders (3, T) of the clips: highest evidence first, lowest first, strongest first.
 

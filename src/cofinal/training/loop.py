@@ -82,7 +82,7 @@ def train_seeds(
         raise CofinalError(f"{len(dataset)} training performances; expected at least 2")
     run = Run(folder) if folder is not None else None
     if run:
-        run.open(preset, dataset)
+        run.open(preset, dataset, seeds)
     with torch.random.fork_rng(devices=[]):
         members = prepare_members(dataset, preset, seeds)
         if not members[0].trains_by_gradient:

@@ -9,6 +9,7 @@ model/           the trained model, once finished
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,37 +58,14 @@ class Run:
         """Where the state after the last finished epoch lies."""
         return self.folder / "checkpoint.pt"
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether anything but settings was written; a run that failed before may start anew."""
-        return any(
-            not path.name.startswith(".") and path.name != SETTINGS
-            for path in self.folder.iterdir()
-        )
-
-    def open(self, preset: Preset, dataset: Dataset) -> None:
+    def open(self, preset: Preset, dataset: Dataset, seeds: Sequence[int]) -> None:
         """Starts a new run, or makes sure that the one found is the same training.
 
         Raises:
-            CofinalError: the folder holds a run with other settings or data.
+            CofinalError: the folder holds a run with other settings, data or seeds.
         """
-        wanted = json.loads(
-            json.dumps(
-                {"preset": preset.to_json(), "data": data_fingerprint(dataset)}
-                | marks_fingerprint(dataset, preset)
-            )
-        )
-        path = self.folder / SETTINGS
-        if path.exists() and self.has_begun:
-            found = read_json(path, "the settings of a run")
-            difference = first_difference(found, wanted)
-            if difference:
-                raise CofinalError(
-                    f"{self.folder} holds a run with {difference}; "
-                    "name another folder with --out, or remove this one"
-                )
-        else:
-            write_json(path, wanted | {"code": code_version()})
+        wanted = {"preset": preset.to_json(), "seeds": seeds, "data": data_fingerprint(dataset)}
+        begin(self.folder, {"command": "train"} | wanted | marks_fingerprint(dataset, preset))
 
     def save(self, epoch: int, state: dict[str, Any], metrics: list[dict[str, Any]]) -> None:
         """Writes log and checkpoint after an epoch; the checkpoint, which counts, comes last."""
@@ -115,6 +93,34 @@ class Run:
                 f"{self.checkpoint} is no checkpoint of a run; remove it to start again"
             )
         return saved
+
+
+def begin(folder: Path, wanted: dict[str, Any]) -> None:
+    """Makes a folder that of a run, or makes sure that it is.
+
+    A run that failed before it wrote anything may start anew.
+
+    Args:
+        folder: the run's folder.
+        wanted: what is done with what, as plain values; the run found must have the same.
+
+    Raises:
+        CofinalError: the folder holds another run.
+    """
+    wanted = json.loads(json.dumps(wanted))
+    path = folder / SETTINGS
+    begun = path.exists() and any(
+        not entry.name.startswith(".") and entry.name != SETTINGS for entry in folder.iterdir()
+    )
+    if not begun:
+        write_json(path, wanted | {"code": code_version()})
+        return
+    difference = first_difference(read_json(path, "the settings of a run"), wanted)
+    if difference:
+        raise CofinalError(
+            f"{folder} holds a run with {difference}; "
+            "name another folder with --out, or remove this one"
+        )
 
 
 def first_difference(found: Any, wanted: Any, name: str = "") -> str | None:

@@ -8,16 +8,14 @@ since it is no weight that could be drawn.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
 
 import numpy as np
 
 from cofinal.data.dataset import Dataset
-from cofinal.evaluation.cells import Job, protocol_slug
+from cofinal.evaluation.predictions import FoldJob
 from cofinal.modelfolder.folder import is_model_folder, load_model, save_model
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.models.ensemble import Ensemble
@@ -29,7 +27,9 @@ Kind = Literal["trained", "randomised", "shuffled"]
 OTHER_SEED = 7_919
 
 
-def fold_model(dataset: Dataset, job: Job, kind: Kind, folder: Path) -> Ensemble:
+def fold_model(
+    dataset: Dataset, job: FoldJob, kind: Kind, folder: Path, unfinished: Path | None = None
+) -> Ensemble:
     """A model of a job's fold and first seed, from disk if it was trained before.
 
     Args:
@@ -38,6 +38,7 @@ def fold_model(dataset: Dataset, job: Job, kind: Kind, folder: Path) -> Ensemble
         kind: "trained"; "randomised": fresh weights, nothing trained; "shuffled": trained on scores
             that were dealt out anew among the training performances.
         folder: the benchmark's folder.
+        unfinished: where the training is kept for a kill.
     """
     training = dataset.subset(job.fold.train)
     seed = job.seeds[0]
@@ -47,26 +48,19 @@ def fold_model(dataset: Dataset, job: Job, kind: Kind, folder: Path) -> Ensemble
         training = replace(training, scores=dealt.scores, marks=dealt.marks)
     if kind == "randomised":
         return ensembles(prepare_members(training, job.preset, (seed + OTHER_SEED,)), 1)[0]
-    place = kept_at(job, folder) / kind
+    place = job.keys[0].place(folder / "models") / kind
     info = ModelInfo(
         job.preset,
         Task(dataset.channels, dataset.targets),
         dataset.recipe,
-        data={"identity": job.identities[0]},
+        data={"identity": job.keys[0].identity},
     )
     if is_model_folder(place):
         model, found = load_model(place)
         if found.data == info.data:
             return model
-    unfinished = job.unfinished_folder(folder) / kind
     seeds = (seed if kind == "trained" else seed + OTHER_SEED,)
-    model = train_seeds(training, job.preset, seeds, unfinished, show_progress=False)[0]
+    way = unfinished / kind if unfinished else None
+    model = train_seeds(training, job.preset, seeds, way, show_progress=False)[0]
     save_model(model, info, place)
-    shutil.rmtree(unfinished, ignore_errors=True)
     return model
-
-
-def kept_at(job: Job, folder: Path) -> Path:
-    """Where everything of a fold and seed is kept."""
-    fold = f"{quote(job.part, safe=' ')}-{job.fold.name}-seed{job.seeds[0]}"
-    return folder / "explanations" / quote(job.label, safe=" ") / protocol_slug(job.protocol) / fold

@@ -1,32 +1,27 @@
-"""Which folds and seeds a benchmark of explanations takes, and running those that are missing.
-
-Letters: n explained performances, P their clips, W ways, K targets.
-"""
+"""Which folds and seeds a benchmark of explanations takes, and running those that are missing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from cofinal.audit.explanations.cells import explain_fold, finished
+from cofinal.audit.explanations.evidence import EvidenceJob, FoldEvidence
 from cofinal.benchmark.plan import Entry, plan_jobs
 from cofinal.config import BenchmarkSettings, ExplanationSettings
 from cofinal.data.dataset import Dataset
-from cofinal.engines import side_by_side
 from cofinal.errors import CofinalError
-from cofinal.evaluation.cells import Job, SharedData
+from cofinal.evaluation.predictions import FoldJob
+from cofinal.evaluation.runner import OnProgress, count_finished, read_finished, run_jobs
+from cofinal.evaluation.store import Store
 from cofinal.explain.ways import read_way
-
-# Told how many cells are done, and how many there are in all.
-Report = Callable[[int, int], None]
 
 
 def plan_folds(
     dataset: Dataset, entries: Sequence[Entry], settings: BenchmarkSettings
-) -> dict[str, list[Job]]:
+) -> dict[str, list[FoldJob]]:
     """Label -> the folds and seeds of a method, one job each.
 
     Raises:
@@ -42,12 +37,12 @@ def plan_folds(
         raise CofinalError("explanations are judged with a preset's settings; leave out --nested")
     jobs = plan_jobs(dataset, entries, replace(settings, protocols=names, repeats=1))
     return {
-        label: [job.only((seed,)) for job in several for seed in job.seeds]
+        label: [job.only((key,)) for job in several for key in job.keys]
         for (_, label), several in jobs.items()
     }
 
 
-def held_out_parts(jobs: Mapping[str, Sequence[Job]]) -> list[np.ndarray]:
+def held_out_parts(jobs: Mapping[str, Sequence[FoldJob]]) -> list[np.ndarray]:
     """Positions that are held out together, the same for all methods and seeds."""
     several = next(iter(jobs.values()))
     return [job.fold.held_out for job in several if job.seeds == several[0].seeds]
@@ -55,11 +50,11 @@ def held_out_parts(jobs: Mapping[str, Sequence[Job]]) -> list[np.ndarray]:
 
 def run_folds(
     dataset: Dataset,
-    jobs: dict[str, list[Job]],
+    jobs: Mapping[str, Sequence[FoldJob]],
     settings: ExplanationSettings,
     folder: Path,
     workers: int = 1,
-    report: Report | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Trains and explains what is missing; a killed run continues.
 
@@ -68,17 +63,21 @@ def run_folds(
     """
     for name in settings.evidence:
         read_way(name)
-    everything = [job for several in jobs.values() for job in several]
-    missing = [job for job in everything if finished(job, settings, folder) is None]
-    done, total = len(everything) - len(missing), len(everything)
-    if report:
-        report(done, total)
-    if not missing:
-        return
-    shared = SharedData.of(dataset)
-    threads = 1 if workers > 1 else 0
-    calls = [(shared, job, settings, folder, threads) for job in missing]
-    for _ in side_by_side(explain_fold, calls, workers):
-        done += 1
-        if report:
-            report(done, total)
+    wanted = [EvidenceJob(job, settings, folder) for several in jobs.values() for job in several]
+    store = Store(folder)
+    there, total = count_finished(dataset, wanted, store)
+    if on_progress:
+        on_progress(there, total)
+    for done, _ in enumerate(run_jobs(dataset, wanted, store, workers), 1):
+        if on_progress:
+            on_progress(max(there, done), total)
+
+
+def finished(
+    job: FoldJob, settings: ExplanationSettings, folder: Path, dataset: Dataset
+) -> FoldEvidence:
+    """What `run_folds` found on a fold, with one seed."""
+    wanted = EvidenceJob(job, settings, folder)
+    found = read_finished(Store(folder), wanted, wanted.keys[0], dataset)
+    assert found is not None, "every fold was just explained"
+    return found

@@ -1,4 +1,4 @@
-"""Everything that is measured of the explanations of one method, put together from its cells.
+"""Everything that is measured of the explanations of one method, put together from its folds.
 
 Letters: R seeds, N explained performances, W ways, K targets, T clips, P clips of all performances,
 O orders, S steps, E elements.
@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cofinal.audit.explanations.cells import FoldEvidence, finished
+from cofinal.audit.explanations.evidence import FoldEvidence
 from cofinal.audit.explanations.faults import FaultFinding, find_faults
+from cofinal.audit.explanations.leftout import left_out
 from cofinal.audit.explanations.measures import (
     Agreement,
     DeletionInsertion,
@@ -24,12 +25,12 @@ from cofinal.audit.explanations.measures import (
     deletion_insertion,
     mark_correlation,
 )
-from cofinal.audit.explanations.stretches import left_out
+from cofinal.audit.explanations.plan import finished
 from cofinal.audit.explanations.truth import Truth
 from cofinal.config import ExplanationSettings
 from cofinal.data.dataset import Dataset
 from cofinal.data.sheets import Element
-from cofinal.evaluation.cells import Job
+from cofinal.evaluation.predictions import FoldJob
 from cofinal.explain.elements import stretch_sums
 from cofinal.explain.ways import read_way
 from cofinal.progress import track
@@ -74,7 +75,7 @@ class MethodResult:
     missing: list[str] = field(default_factory=list)
     """Ways that this method does not have."""
     seconds: float = 0.0
-    """Time of all cells."""
+    """Time of all folds and seeds."""
 
 
 @dataclass(frozen=True)
@@ -83,44 +84,42 @@ class PooledEvidence:
 
     positions: np.ndarray
     lengths: tuple[int, ...]
-    cells: list[list[FoldEvidence]] = field(repr=False)
+    by_seed: list[list[FoldEvidence]] = field(repr=False)
     """For each seed its folds."""
 
     @classmethod
     def of(
-        cls, dataset: Dataset, jobs: Sequence[Job], settings: ExplanationSettings, folder: Path
+        cls, dataset: Dataset, jobs: Sequence[FoldJob], settings: ExplanationSettings, folder: Path
     ) -> PooledEvidence:
-        """Reads the cells of a method."""
+        """Reads what was found for a method."""
         seeds = list(dict.fromkeys(job.seeds[0] for job in jobs))
-        cells: list[list[FoldEvidence]] = [[] for _ in seeds]
+        found: list[list[FoldEvidence]] = [[] for _ in seeds]
         for job in jobs:
-            cell = finished(job, settings, folder)
-            assert cell is not None, "every cell was just made"
-            cells[seeds.index(job.seeds[0])].append(cell)
-        positions = np.concatenate([cell.positions for cell in cells[0]])
-        return cls(positions, tuple(len(dataset.clips[i]) for i in positions), cells)
+            found[seeds.index(job.seeds[0])].append(finished(job, settings, folder, dataset))
+        positions = np.concatenate([fold.positions for fold in found[0]])
+        return cls(positions, tuple(len(dataset.clips[i]) for i in positions), found)
 
     def evidence(self, kind: str, w: int, k: int) -> list[np.ndarray]:
         """For each performance (R, T) evidence of a way for a target."""
         rows_RP = np.stack(
-            [np.concatenate([getattr(c, kind)[w, k] for c in folds]) for folds in self.cells]
+            [np.concatenate([getattr(f, kind)[w, k] for f in folds]) for folds in self.by_seed]
         )
         return np.split(rows_RP, np.cumsum(self.lengths)[:-1], axis=1)
 
     @cached_property
     def lost(self) -> np.ndarray:
         """Points lost by evidence (R, N, W, K, O, S)."""
-        return np.stack([np.concatenate([c.lost for c in folds]) for folds in self.cells])
+        return np.stack([np.concatenate([f.lost for f in folds]) for folds in self.by_seed])
 
     @cached_property
     def lost_random(self) -> np.ndarray:
         """Points lost by chance (R, N, Q, K, S)."""
-        return np.stack([np.concatenate([c.lost_random for c in folds]) for folds in self.cells])
+        return np.stack([np.concatenate([f.lost_random for f in folds]) for folds in self.by_seed])
 
 
 def measure_methods(
     dataset: Dataset,
-    jobs: Mapping[str, Sequence[Job]],
+    jobs: Mapping[str, Sequence[FoldJob]],
     settings: ExplanationSettings,
     folder: Path,
     truth: Truth,
@@ -137,7 +136,7 @@ def measure_methods(
 def measure_method(
     label: str,
     dataset: Dataset,
-    jobs: Sequence[Job],
+    jobs: Sequence[FoldJob],
     settings: ExplanationSettings,
     folder: Path,
     truth: Truth,
@@ -147,7 +146,7 @@ def measure_method(
     Args:
         label: the method's name.
         dataset: all performances.
-        jobs: its folds and seeds, whose cells are on disk.
+        jobs: its folds and seeds, whose evidence is in the store.
         settings: ways, steps.
         folder: the benchmark's folder.
         truth: what is known of the performances.
@@ -174,13 +173,13 @@ def measure_method(
     worth = _worth(dataset, jobs, folder, truth)
     return MethodResult(
         label,
-        len(explained.cells),
+        len(explained.by_seed),
         len(explained.positions),
         ways,
         between,
         worth,
         [names[w] for w in range(len(names)) if w not in there],
-        sum(cell.seconds for folds in explained.cells for cell in folds),
+        sum(fold.seconds for folds in explained.by_seed for fold in folds),
     )
 
 
@@ -240,7 +239,7 @@ def _marks(elements: Sequence[Element], mark: str) -> np.ndarray:
 
 def _worth(
     dataset: Dataset,
-    jobs: Sequence[Job],
+    jobs: Sequence[FoldJob],
     folder: Path,
     truth: Truth,
 ) -> dict[str, MarkCorrelations]:

@@ -77,7 +77,7 @@ class ExplanationResult:
     methods: Sequence[MethodResult]
     truth: Truth
     seconds: float
-    """Wall time of this run; cells from earlier runs cost nothing."""
+    """Wall time of this run; trainings of earlier runs cost nothing."""
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
@@ -106,8 +106,8 @@ class ExplanationResult:
             "",
             f"`{self.command}`",
             "",
-            f"{self.data['performances']} performances, {self.settings.folds} folds; all cells "
-            f"took {spent:.0f} s of a worker's time, this run {self.seconds:.0f} s. {versions}.",
+            f"{self.data['performances']} performances, {self.settings.folds} folds; all took "
+            f"{spent:.0f} s of a worker's time, this run {self.seconds:.0f} s. {versions}.",
             "",
             HEAD,
             "",

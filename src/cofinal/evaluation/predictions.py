@@ -1,0 +1,249 @@
+"""What a method predicts for the held-out performances of a fold, trained with one or more seeds.
+
+Letters: n held-out performances, K targets, G grades.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cofinal.config import Preset, ProtocolSettings
+from cofinal.data.dataset import Dataset
+from cofinal.errors import CofinalError
+from cofinal.evaluation.folds import Fold
+from cofinal.evaluation.metrics import srcc
+from cofinal.evaluation.nested import Choice, choose
+from cofinal.evaluation.store import Finished, Key, identity_of
+from cofinal.files.tensors import check_layout
+from cofinal.models.ensemble import Ensemble
+from cofinal.models.inference import assess_all, predict_scores
+from cofinal.training.loop import train, train_seeds
+from cofinal.training.runs import marks_fingerprint
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FoldPredictions(Finished):
+    """Predictions for the held-out performances of one fold, by a model of one seed."""
+
+    ids: tuple[str, ...]
+    """The n held-out performances."""
+    predictions: np.ndarray
+    """(n, K) points, finite."""
+    grade_probabilities: np.ndarray | None = None
+    """(n, K, G), where the method has grades."""
+    grade_edges: np.ndarray | None = None
+    """(K, G + 1) points."""
+    chosen: dict[str, Any] = field(default_factory=dict)
+    """Settings that nested cross-validation chose."""
+
+
+@dataclass(frozen=True)
+class FoldJob:
+    """A method on one fold, with one or more seeds that are trained at once."""
+
+    label: str
+    """The method's name in the table."""
+    preset: Preset
+    protocol: ProtocolSettings
+    part: str
+    """Category, or "all"."""
+    fold: Fold
+    """Positions in the whole data set."""
+    seeds: tuple[int, ...]
+    keys: tuple[Key, ...]
+    """One for each seed."""
+    choice: Choice | None = None
+    """Settings to choose from inside each training part; None for the preset's own."""
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        label: str,
+        preset: Preset,
+        protocol: ProtocolSettings,
+        part: str,
+        fold: Fold,
+        seeds: Sequence[int],
+        choice: Choice | None = None,
+    ) -> FoldJob:
+        """A job on performances of `dataset`; seeds take the place of the preset's own."""
+        keys = []
+        for seed in seeds:
+            identity = fold_identity(dataset, with_seed(preset, seed), protocol, fold, choice)
+            name = f"{part}-{fold.name}-seed{seed}"
+            keys.append(Key((label, protocol_name(protocol), name), identity))
+        return cls(label, preset, protocol, part, fold, tuple(seeds), tuple(keys), choice)
+
+    @property
+    def kind(self) -> type[FoldPredictions]:
+        """What each seed gives."""
+        return FoldPredictions
+
+    def only(self, keys: Sequence[Key]) -> FoldJob:
+        """The same job for some of its seeds."""
+        seeds = tuple(self.seeds[self.keys.index(key)] for key in keys)
+        return replace(self, seeds=seeds, keys=tuple(keys))
+
+    def run(self, dataset: Dataset, unfinished: Path | None) -> list[FoldPredictions]:
+        """Trains on the fold's training part and predicts the rest, for each seed.
+
+        Raises:
+            CofinalError: a prediction that is not a finite number, or what training refuses.
+        """
+        started = time.monotonic()
+        training = dataset.subset(self.fold.train)
+        held_out = dataset.subset(self.fold.held_out)
+        preset = with_seed(self.preset, self.seeds[0])
+        chosen: dict[str, Any] = {}
+        if self.choice:
+            preset, chosen = choose(training, preset, self.choice, self.protocol, predict)
+        if self.protocol.protocol == "best-on-test":
+            presets = [with_seed(preset, seed) for seed in self.seeds]
+            answers = [Answer(best_epoch(training, held_out, each)) for each in presets]
+        else:
+            models = train_seeds(training, preset, self.seeds, unfinished, show_progress=False)
+            answers = [predict_grades(model, held_out) for model in models]
+        seconds = round((time.monotonic() - started) / len(self.seeds), 2)
+        for answer in answers:
+            refuse_not_finite(answer.points_nK, held_out, preset.method)
+        return [
+            FoldPredictions(
+                seconds=seconds,
+                ids=held_out.ids,
+                predictions=answer.points_nK,
+                grade_probabilities=answer.chances_nKG,
+                grade_edges=answer.edges_KG,
+                chosen=chosen,
+            )
+            for answer in answers
+        ]
+
+    def check(self, dataset: Dataset, found: FoldPredictions) -> None:
+        """Raises ValueError for predictions that cannot be of this fold."""
+        if found.ids != tuple(dataset.ids[i] for i in self.fold.held_out):
+            raise ValueError("it is of other performances")
+        if found.chosen and (not self.choice or found.chosen not in self.choice.candidates):
+            raise ValueError(f"it chose {found.chosen}, which is no candidate")
+        sizes = {"n": len(found.ids), "K": len(dataset.targets)}
+        layout = {"predictions": ("nK", "f")}
+        arrays = {"predictions": found.predictions}
+        if found.grade_probabilities is not None and found.grade_edges is not None:
+            arrays |= {"chances": found.grade_probabilities, "edges": found.grade_edges}
+            layout |= {"chances": ("nKG", "f"), "edges": ("KE", "f")}
+            sizes |= {"G": found.grade_probabilities.shape[-1], "E": found.grade_edges.shape[-1]}
+            if sizes["E"] != sizes["G"] + 1 or not np.allclose(arrays["chances"].sum(-1), 1, 1e-3):
+                raise ValueError("its grades' probabilities or edges do not fit")
+        check_layout(arrays, layout, sizes)
+
+
+def fold_identity(
+    dataset: Dataset,
+    preset: Preset,
+    protocol: ProtocolSettings,
+    fold: Fold,
+    choice: Choice | None = None,
+) -> str:
+    """Hash of everything that predictions follow from, but for versions of the code.
+
+    Seeds that are trained at once share the draws of dropout; which others there were is left out,
+    so that another seed adds only its own training.
+    """
+    parts: dict[str, Any] = {
+        "preset": preset.to_json(),
+        "choice": [asdict(choice), protocol.protocol, protocol.group] if choice else None,
+        # The best epoch of a split and the last are other predictions.
+        "best-on-test": protocol.protocol == "best-on-test",
+        "data": dataset.sha256,
+        "targets": dataset.targets,
+        "train": [dataset.ids[i] for i in fold.train],
+        "held_out": [dataset.ids[i] for i in fold.held_out],
+    }
+    return identity_of(parts | marks_fingerprint(dataset, preset))
+
+
+def with_seed(preset: Preset, seed: int) -> Preset:
+    """The preset with another seed."""
+    return replace(preset, training=replace(preset.training, seed=seed))
+
+
+def protocol_name(protocol: ProtocolSettings) -> str:
+    """A protocol as text, for example "group:event"."""
+    return f"group:{protocol.group}" if protocol.protocol == "group" else protocol.protocol
+
+
+def predict(training: Dataset, held_out: Dataset, preset: Preset) -> np.ndarray:
+    """Points (n, K) of a model that is trained for them and not kept."""
+    return predict_finite(train(training, preset, show_progress=False), held_out, preset.method)
+
+
+def predict_finite(model: Ensemble, dataset: Dataset, method: str) -> np.ndarray:
+    """Points (n, K) of a trained model, all of them finite numbers.
+
+    Raises:
+        CofinalError: one that is not, with its performance.
+    """
+    predicted_nK = predict_scores(model, dataset.clips)
+    refuse_not_finite(predicted_nK, dataset, method)
+    return predicted_nK
+
+
+def refuse_not_finite(predicted_nK: np.ndarray, dataset: Dataset, method: str) -> None:
+    """Names the first performance whose prediction is not a finite number."""
+    faulty = np.argwhere(~np.isfinite(predicted_nK))
+    if len(faulty):
+        i, k = faulty[0]
+        raise CofinalError(
+            f"{method} predicts {predicted_nK[i, k]} points of {dataset.targets[k]} for "
+            f"performance {dataset.ids[i]}, expected a finite number; lower "
+            "training.learning_rate and run `cofinal data check`"
+        )
+
+
+class Answer(NamedTuple):
+    """Points, and where the method has grades their probabilities and edges."""
+
+    points_nK: np.ndarray
+    chances_nKG: np.ndarray | None = None
+    edges_KG: np.ndarray | None = None
+
+
+def predict_grades(model: Ensemble, held_out: Dataset) -> Answer:
+    """Points, and where the method has grades their probabilities and edges."""
+    edges_KG = model.first.edges_KG.double().numpy()
+    predicted_nK = np.empty((len(held_out), len(edges_KG)))
+    chances_nKG = np.empty((*predicted_nK.shape, edges_KG.shape[1] - 1))
+    graded = False
+    for index, output in assess_all(model, held_out.clips):
+        predicted_nK[index] = model.score(output).double().numpy()
+        if output.grade_probabilities_BKG is not None:
+            graded = True
+            chances_nKG[index] = output.grade_probabilities_BKG.double().numpy()
+    return Answer(predicted_nK, chances_nKG, edges_KG) if graded else Answer(predicted_nK)
+
+
+def best_epoch(training: Dataset, held_out: Dataset, preset: Preset) -> np.ndarray:
+    """Points (n, K) of the epoch that ranks the held-out performances best, target by target.
+
+    This is how most published numbers were chosen. They flatter: the test set made a choice.
+    """
+    best_nK = np.full(held_out.scores.shape, np.nan)
+    highest = np.full(len(training.targets), -np.inf)
+
+    def look(models: list[Ensemble]) -> None:
+        [model] = models
+        predicted_nK = predict_scores(model, held_out.clips, model.first.edges_KG.device)
+        for k, column in enumerate(predicted_nK.T):
+            value = srcc(column, held_out.scores[:, k])
+            value = -1.0 if value is None else value
+            if value > highest[k]:
+                highest[k], best_nK[:, k] = value, column
+
+    look([train(training, preset, show_progress=False, after_epoch=look)])
+    return best_nK
