@@ -17,7 +17,7 @@ from cofinal.data.clips import MappedClips, machine_memory
 from cofinal.data.dataset import load_dataset
 from cofinal.data.features import FeatureFile
 from cofinal.errors import CofinalError
-from cofinal.evaluation.cells import SharedData
+from cofinal.evaluation.runner import SharedData
 from cofinal.generated.synthetic import generate, write_dataset
 from cofinal.methods import settings_class
 from cofinal.models.inference import predict_scores

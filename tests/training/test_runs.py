@@ -244,7 +244,8 @@ class Touch:
 def test_a_training_that_diverges_gets_a_sentence_and_no_checkpoint(
     generated: Dataset, tiny_preset: Preset, run_folder: Path
 ) -> None:
-    preset = with_training(tiny_preset, learning_rate=1e30)
+    preset = with_training(tiny_preset)
+    object.__setattr__(preset.training, "learning_rate", 1e30)  # more than a user may
     with pytest.raises(CofinalError, match=r"not finite in epoch 1; lower training\.learning_rate"):
         train(generated, preset, run_folder, show_progress=False)
     assert not Run(run_folder).checkpoint.exists()

@@ -11,6 +11,7 @@ from typing import Protocol, Self
 import numpy as np
 import torch
 
+from cofinal.data.clips import MappedClips
 from cofinal.data.dataset import Dataset
 from cofinal.engines import side_by_side
 from cofinal.errors import CofinalError
@@ -49,18 +50,22 @@ class SharedData:
     """
 
     labels: Dataset
-    """Everything but the clips."""
-    clips_PC: np.ndarray
+    """Everything but the clips; with them where they lie on disk, since each process maps them."""
+    clips_PC: np.ndarray | None
     lengths: tuple[int, ...]
 
     @classmethod
     def of(cls, dataset: Dataset) -> SharedData:
         """Packs a data set."""
+        if isinstance(dataset.clips, MappedClips):
+            return cls(dataset, None, ())
         lengths = tuple(len(values) for values in dataset.clips)
         return cls(replace(dataset, clips=()), np.concatenate(dataset.clips), lengths)
 
     def dataset(self) -> Dataset:
         """The data set again; its clips are views."""
+        if self.clips_PC is None:
+            return self.labels
         # Ray hands out arrays that cannot be written to, which torch does not take.
         clips_PC = self.clips_PC if self.clips_PC.flags.writeable else self.clips_PC.copy()
         return replace(self.labels, clips=tuple(np.split(clips_PC, np.cumsum(self.lengths)[:-1])))
