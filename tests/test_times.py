@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cofinal.records import ClipFeatures, FeatureRecipe
-from cofinal.times import ClipTimes, clock, span, times_json
+from cofinal.times import ClipTimes, clock, read_clock, span, times_json
 
 
 def brute_force(
@@ -67,6 +67,23 @@ def test_times_are_written_in_whole_seconds_that_have_gone_by() -> None:
     seconds = (0, 59.99, 60, 65.4, 3600)
     assert [clock(s) for s in seconds] == ["0:00", "0:59", "1:00", "1:05", "60:00"]
     assert clock(sum([0.1] * 650)) == "1:05"  # 64.99999999999937
+    for seconds in (0, 59, 60, 605, 3600, 100_000):
+        assert read_clock(clock(seconds)) == seconds
+    assert read_clock("2:00:09.25") == 7209.25
+    wrong = [
+        "65",
+        "1:5",
+        "1:60",
+        "1:61:00",
+        "-1:05",
+        ":05",
+        "1:05.",
+        " 1:05",
+        "1:05:",
+        "1:\N{ARABIC-INDIC DIGIT ZERO}5",
+        "",
+    ]
+    assert [read_clock(text) for text in wrong] == [None] * len(wrong)
     assert span(5.2, 9.9, (0, 3)) == "0:05 to 0:09"
     assert span(None, None, (3, 1)) == "clip 4"
     assert span(None, 9.0, (3, 2)) == "clips 4 to 5"

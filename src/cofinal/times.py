@@ -8,12 +8,15 @@ the time lines of reports all go by this.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 # A stretch of clips: the first one, counted from 0, and how many.
 Stretch = tuple[int, int]
 # Times that differ by less are the same: they come from frames, and differ by rounding alone.
 SAME_SECONDS = 1e-6
+# Hours, if there are any; minutes, which only without hours may be 60 or more; seconds.
+CLOCK = re.compile(r"(?:([0-9]{1,4}):(?=[0-5][0-9]:))?([0-9]{1,4}):([0-5][0-9](?:\.[0-9]{1,9})?)")
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,15 @@ def times_json(times: ClipTimes | None) -> dict[str, float | None]:
 def clock(seconds: float) -> str:
     """A time in a video as minutes and whole seconds, for example "1:05"."""
     return "{}:{:02d}".format(*divmod(int(seconds + SAME_SECONDS), 60))
+
+
+def read_clock(text: str) -> float | None:
+    """Seconds of "1:05", "1:05.2" or "1:02:05"; None for anything else, such as "1:75"."""
+    found = CLOCK.fullmatch(text)
+    if found is None:
+        return None
+    hours, minutes, seconds = found.groups()
+    return 3600 * float(hours or 0) + 60 * float(minutes) + float(seconds)
 
 
 def span(start: float | None, end: float | None, stretch: Stretch) -> str:

@@ -81,6 +81,11 @@ def test_ones_own_csv_with_gaps_and_other_columns(tmp_path: Path) -> None:
     }
 
 
+def test_times_are_read_as_people_write_them(tmp_path: Path) -> None:
+    (found,) = read_sheets(written(tmp_path, HEADER + "a,x,,,,1:05.2,01:02:05\n"))["a"]
+    assert (found.start_seconds, found.end_seconds) == (65.2, 3725)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -94,6 +99,8 @@ def test_ones_own_csv_with_gaps_and_other_columns(tmp_path: Path) -> None:
         (HEADER + "a,x,,two,,,\n", "sheets.csv:2: base_value 'two'; expected a finite number"),
         (HEADER + "a,x,,,nan,,\n", "sheets.csv:2: execution 'nan'; expected a finite number"),
         (HEADER + "a,x,,,,1e999,2\n", "sheets.csv:2: start '1e999'; expected a finite number"),
+        (HEADER + "a,x,,,,1:75,2\n", "sheets.csv:2: start '1:75' is no time; expected seconds, or"),
+        (HEADER + "a,x,,1:05,,,\n", "sheets.csv:2: base_value '1:05'; expected a finite number"),
         (HEADER + "a,x,,,,3,\n", "sheets.csv:2: 'x' has a start or an end alone; give both"),
         (HEADER + "a,x,,,,3,2\n", "sheets.csv:2: 'x' lasts from 3 to 2 seconds; expected a start"),
         (HEADER + "a,x,,,,3,3\n", "'x' lasts from 3 to 3 seconds"),

@@ -23,9 +23,11 @@ from typing import Any
 from cofinal.errors import CofinalError
 from cofinal.files.atomic import read_json
 from cofinal.files.tables import csv_records, finite, finite_cell, member
+from cofinal.times import read_clock
 
 REQUIRED = ("id", "element")
-NUMBERS = ("base_value", "execution", "start", "end")
+TIMES = ("start", "end")
+NUMBERS = ("base_value", "execution", *TIMES)
 # Files give times in milliseconds; an element may start that much before the one ahead of it.
 ROUNDING_SECONDS = 0.002
 # Revolutions, take-off, and what judges mark: edge, rotation, attention, invalid, second half.
@@ -123,10 +125,23 @@ def _read_csv(path: Path) -> Iterator[tuple[str, str, Element]]:
             raise CofinalError(f"{where}: id or element is empty; fill in both")
         texts = {column: cells.get(column, "") for column in NUMBERS}
         base_value, execution, start, end = (
-            finite_cell(text, column, where) if text else None for column, text in texts.items()
+            _cell(text, column, where) if text else None for column, text in texts.items()
         )
         family = cells.get("family") or None
         yield where, identifier, Element(name, family, base_value, execution, start, end)
+
+
+def _cell(text: str, column: str, where: str) -> float:
+    """A number, or a time as minutes and seconds."""
+    if ":" not in text or column not in TIMES:
+        return finite_cell(text, column, where)
+    seconds = read_clock(text)
+    if seconds is None:
+        raise CofinalError(
+            f"{where}: {column} {text!r} is no time; expected seconds, or minutes and seconds "
+            "such as 1:05.2"
+        )
+    return seconds
 
 
 def _read_json(path: Path) -> Iterator[tuple[str, str, Element]]:
