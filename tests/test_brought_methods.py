@@ -42,6 +42,10 @@ def test_a_method_in_a_file_passes_the_checks() -> None:
     check_method(class_in_file(OWN)[0])
 
 
+def test_the_name_of_a_method_that_was_brought_is_a_name() -> None:
+    assert use_method(use_method(OWN)) == NAME
+
+
 def test_it_brings_its_settings_search_space_and_training() -> None:
     preset = method_preset(use_method(OWN), Preset())
     assert (preset.method, preset.model.neighbours, preset.training.epochs) == (NAME, 3, 7)

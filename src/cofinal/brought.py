@@ -136,11 +136,12 @@ class Kind:
     def use(self, reference: str | type) -> str:
         """Makes a class known; returns its name. Runs the file that "PATH.py:CLASS" names.
 
-        Other texts are names already, and returned as they are.
+        Other texts, and what was brought before, are names already, and returned as they are.
         """
-        if isinstance(reference, str) and not names_a_file(reference):
-            return reference
         if isinstance(reference, str):
+            brought = reference in self.known and not Path(reference.rpartition(":")[0]).exists()
+            if brought or not names_a_file(reference):
+                return reference
             found, code = class_in_file(reference)
             return self._keep(short_name(reference), Brought(found, reference, code))
         return self._keep(reference.__name__, Brought(reference, reference, None))
