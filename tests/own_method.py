@@ -59,5 +59,5 @@ class Nearest(AssessmentModel):
         )
         count = min(self.settings.neighbours, len(self.known_NC))
         nearest_BE = distance_BN.topk(count, largest=False).indices
-        unit_BK = to_unit_score(self.scores_NK[nearest_BE].mean(1), self.edges_KG)
+        unit_BK = to_unit_score(self.scores_NK[nearest_BE].mean(1), self.range_K2)
         return ModelOutput(unit_score_BK=unit_BK)

@@ -18,7 +18,7 @@ LAYERS = [
     {"settings"},
     {"brought"},
     {"methods"},
-    {"records", "grades", "progress", "engines", "devices", "files"},
+    {"distributions", "records", "grades", "progress", "engines", "devices", "files"},
     {"config"},
     {"layers"},
     {"models"},

@@ -8,7 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from certain import certain
 from cofinal.data.dataset import Dataset
+from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
 from cofinal.evaluation.result import EvaluationResult
 from cofinal.explain.evidence import Evidence
@@ -41,7 +43,9 @@ def test_recipes_differ_only_where_both_know() -> None:
 
 def test_prediction_is_found_by_target_and_becomes_json() -> None:
     attention = np.full((2, 3), 1 / 3, dtype=np.float32)
-    entry = TargetPrediction("PCS", 27.5, 1, (0.6, 0.4), (20.0, 28.0, 35.0), 0.9, attention)
+    edges = np.array([20.0, 28.0, 35.0])
+    spread = ScoreDistribution(np.array([0.0, 1.0]), np.array([25.0, 30.0]), edges)
+    entry = TargetPrediction("PCS", spread, attention=attention)
     prediction = Prediction("9", (entry,), clips=3)
     assert prediction["PCS"].score == 27.5
     with pytest.raises(CofinalError, match="it predicts PCS"):
@@ -50,7 +54,18 @@ def test_prediction_is_found_by_target_and_becomes_json() -> None:
         prediction["TES"]
     # KeyError alone would print the sentence in quotes.
     assert str(unknown.value).startswith("target 'TES' is not predicted")
-    assert json.loads(json.dumps(prediction.to_json()))["targets"][0]["place"] == 0.9
+    (told,) = json.loads(json.dumps(prediction.to_json()))["targets"]
+    assert told["grade"] == 1 and told["place"] == pytest.approx(7.5 / 8)
+    assert told["place_words"] == "upper third"
+    assert told["grade_probabilities"] == pytest.approx([0.6, 0.4])
+    assert told["at_most_this_grade"] == pytest.approx(0.6)
+    assert told["quantiles"]["0.5"] == pytest.approx(27.5)
+
+
+def test_a_model_that_knows_no_grades_tells_a_score_alone() -> None:
+    entry = TargetPrediction("score", certain(7.0, (np.nan, np.nan)))
+    assert entry.score == 7.0
+    assert entry.grade is entry.place is entry.grade_probabilities is entry.place_words is None
 
 
 def test_natural_order_counts() -> None:
@@ -75,8 +90,10 @@ def clips(value: float = 1.0) -> np.ndarray:
 
 RECORDS = [
     lambda value: ClipFeatures(clips(value), id="7"),
-    lambda value: TargetPrediction("PCS", 27.5, attention=clips(value)),
-    lambda value: Prediction("9", (TargetPrediction("PCS", 27.5, attention=clips(value)),), 2),
+    lambda value: TargetPrediction("PCS", certain(27.5), attention=clips(value)),
+    lambda value: Prediction(
+        "9", (TargetPrediction("PCS", certain(27.5), attention=clips(value)),), 2
+    ),
     lambda value: Evidence("occlusion", ("PCS",), clips(value)),
     lambda value: Dataset(
         *("own", ("score",), ("a", "b"), clips(value), (clips(), clips())),

@@ -14,7 +14,14 @@ from cofinal.config import Preset
 from cofinal.grades import to_unit_score
 from cofinal.layers.summary import time_average
 from cofinal.methods import use_method
-from cofinal.models.interface import AssessmentModel, Labels, ModelOutput, StagedClips, Task
+from cofinal.models.interface import (
+    AssessmentModel,
+    ClipPoints,
+    Labels,
+    ModelOutput,
+    StagedClips,
+    Task,
+)
 from cofinal.settings import MethodSettings
 from cofinal.testing import METHOD_CHECKS, TRAINING, check_method, failure
 
@@ -51,7 +58,7 @@ class Linear(AssessmentModel):
 
     def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Squared error."""
-        unit_BK = to_unit_score(labels.scores_NK, self.edges_KG)
+        unit_BK = to_unit_score(labels.scores_NK, self.range_K2)
         error_BK = self.answer(staged.values_BTC, staged.mask_BT) - unit_BK
         return {"score": error_BK.square().mean()}
 
@@ -97,6 +104,14 @@ class AttentionOfTwo(Linear):
         share_BT = 2 * mask_BT / mask_BT.sum(1, keepdim=True)
         output.attention_BKGT = share_BT[:, None, None].expand(-1, 2, 1, -1)
         return output
+
+
+class TellsAnotherSum(Linear):
+    """Points of clips that have nothing to do with the score."""
+
+    def clip_points(self, clips_TC: Tensor) -> ClipPoints:
+        """The same for every performance."""
+        return ClipPoints(torch.zeros(2).double(), torch.ones(2, len(clips_TC)).double())
 
 
 class NeedsFloat32(Linear):
@@ -166,7 +181,8 @@ BROKEN = {
     SeesPadding: "padding_invariance",
     SeesPlaces: "batch_permutation",
     NeedsTwoClips: "any_size",
-    AttentionOfTwo: "shares_and_probabilities",
+    AttentionOfTwo: "one_distribution",
+    TellsAnotherSum: "votes_that_add_up",
     NeedsFloat32: "any_precision",
     Restless: "evaluation_is_repeatable",
     Forgets: "saving_and_loading",
@@ -192,6 +208,6 @@ def test_a_broken_method_fails_the_check_of_its_fault(broken: type) -> None:
 
 
 def test_all_failures_are_told_a_line_each() -> None:
-    with pytest.raises(AssertionError, match=r"SeesPadding fails \d of 11 checks:\n- ") as raised:
+    with pytest.raises(AssertionError, match=r"SeesPadding fails \d of 12 checks:\n- ") as raised:
         check_method(SeesPadding)
     assert "- padding_invariance: scores with other padding: off by " in str(raised.value)

@@ -19,6 +19,8 @@ from cofinal.errors import CofinalError
 # How far beyond the lowest and highest training score the outer grades reach, as a share of the
 # range: a performance better than any seen in training must stay expressible.
 OUTER_MARGIN = 0.1
+# Grades of a method that has no such setting.
+GRADES = 4
 
 
 def grade_edges(
@@ -83,6 +85,17 @@ def _cuts_between(scores: np.ndarray, grades: int) -> np.ndarray:
     return (distinct[cuts] + distinct[np.add(cuts, 1)]) / 2
 
 
+def usual_edges(scores: np.ndarray) -> np.ndarray:
+    """Edges (GRADES + 1,) of equally often met grades; tied scores may leave some of them empty.
+
+    Raises:
+        CofinalError: constant scores.
+    """
+    low, *_, high = grade_edges(scores, 1)
+    inner = np.quantile(np.asarray(scores, dtype=np.float64), np.arange(1, GRADES) / GRADES)
+    return np.array([low, *inner, high])
+
+
 def to_unit_score(score: Any, edges: Any) -> Any:
     """Maps scores in points to [0, 1] over the span of all grades (..., K) with edges (K, G+1)."""
     return (score - edges[..., 0]) / (edges[..., -1] - edges[..., 0])
@@ -99,7 +112,13 @@ def unit_edges(edges: Any) -> Any:
 
 
 def grade_of(score: Any, edges: Any) -> Any:
-    """The grade, 0..G-1, of each score (..., K); scores beyond the ends go to the outer ones."""
+    """The grade, 0..G-1, of each score (..., K); scores beyond the ends go to the outer ones.
+
+    A model keeps its edges as float32. NumPy scores are compared in that precision, since a label
+    that is itself an edge must not change its grade by being rounded.
+    """
+    if isinstance(score, np.ndarray | float):
+        score, edges = np.float32(score), np.float32(edges)
     return (score[..., None] >= edges[..., 1:-1]).sum(-1)
 
 

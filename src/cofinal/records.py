@@ -11,8 +11,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from cofinal.distributions import ScoreDistribution, place_words
 from cofinal.errors import CofinalError, UnknownNameError
 from cofinal.times import ClipTimes, times_json
+
+# Quantiles of a distribution that JSON tells.
+TOLD_QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 
 
 def _comparable(value: Any) -> Any:
@@ -150,32 +154,95 @@ class ClipFeatures(Record):
 
 @dataclass(frozen=True, eq=False)
 class TargetPrediction(Record):
-    """What the model says of one target of one performance."""
+    """What the model says of one target of one performance, read from one distribution."""
 
     target: str
     """Name of the target, for example "PCS"."""
-    score: float
-    """Predicted score in the judges' points."""
-    grade: int | None = None
-    """Most probable grade, counted from 1 (lowest) to G; None if the method has no grades."""
-    grade_probabilities: tuple[float, ...] | None = None
-    """G probabilities, lowest grade first, summing to one."""
-    grade_edges: tuple[float, ...] | None = None
-    """G + 1 edges of the grades in points."""
-    place: float | None = None
-    """Place inside the most probable grade: 0 its lower edge, 1 its upper."""
+    distribution: ScoreDistribution = field(repr=False)
+    """How probable each score is, in the judges' points."""
+    votes: np.ndarray | None = field(default=None, repr=False)
+    """(G, T) what each clip says for (above zero) or against each grade; None where the method has
+    no votes."""
     attention: np.ndarray | None = field(default=None, repr=False)
-    """(G, T) share of attention each grade prototype paid to each clip; rows sum to one."""
+    """(Q, T) share of attention that each of the model's queries paid to each clip; rows sum to
+    one. None where the method has none."""
     interval: tuple[float, float] | None = None
     """Lower and upper end in points, if the model was calibrated."""
     confidence: float | None = None
     """Share of exchangeable performances whose interval holds their score; None without one."""
 
+    @property
+    def score(self) -> float:
+        """Predicted score in the judges' points: the mean of the distribution."""
+        return float(self.distribution.score)
+
+    @property
+    def grades(self) -> int:
+        """G, the number of grades; 0 where a model does not know their edges."""
+        return self.distribution.grades
+
+    @property
+    def grade(self) -> int | None:
+        """The grade that holds the score, counted from 1 (lowest) to G."""
+        return int(self.distribution.grade) if self.grades else None
+
+    @property
+    def grade_edges(self) -> tuple[float, ...] | None:
+        """G + 1 edges of the grades in points; the outer grades are open."""
+        return tuple(map(float, self.distribution.edges)) if self.grades else None
+
+    @property
+    def place(self) -> float | None:
+        """Where in its grade the score lies: 0 the lower edge, 1 the upper; beyond both in the
+        outer grades."""
+        return float(self.distribution.place) if self.grades else None
+
+    @property
+    def place_words(self) -> str | None:
+        """The place as a third of the grade, or beyond all training scores."""
+        if self.grade is None or self.place is None:
+            return None
+        return place_words(self.place, self.grade, self.grades)
+
+    @property
+    def grade_probabilities(self) -> tuple[float, ...] | None:
+        """G probabilities, lowest grade first, summing to one."""
+        if not self.grades:
+            return None
+        return tuple(map(float, self.distribution.grade_probabilities))
+
+    @property
+    def at_least(self) -> float | None:
+        """Probability of this grade or a higher one."""
+        return float(self.distribution.at_least) if self.grades else None
+
+    @property
+    def at_most(self) -> float | None:
+        """Probability of this grade or a lower one."""
+        return float(self.distribution.at_most) if self.grades else None
+
+    def quantile(self, level: float) -> float:
+        """Points that the score does not exceed with probability `level`."""
+        return float(self.distribution.quantile([level])[0])
+
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values, for JSON."""
-        record = asdict(self)
-        record["attention"] = None if self.attention is None else self.attention.tolist()
-        return record
+        return {
+            "target": self.target,
+            "score": self.score,
+            "grade": self.grade,
+            "grade_probabilities": self.grade_probabilities,
+            "grade_edges": self.grade_edges,
+            "place": self.place,
+            "place_words": self.place_words,
+            "at_least_this_grade": self.at_least,
+            "at_most_this_grade": self.at_most,
+            "quantiles": {f"{level:g}": self.quantile(level) for level in TOLD_QUANTILES},
+            "interval": self.interval,
+            "confidence": self.confidence,
+            "votes": None if self.votes is None else self.votes.tolist(),
+            "attention": None if self.attention is None else self.attention.tolist(),
+        }
 
 
 @dataclass(frozen=True)

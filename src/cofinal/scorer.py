@@ -6,7 +6,7 @@ Letters: T clips, C backbone channels, G grades, K targets.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from cofinal.data.features import read_features
 from cofinal.devices import choose_device, mind_fork
+from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import CONFIDENCE, check_possible
 from cofinal.modelfolder.folder import load_model, save_model
@@ -130,7 +131,7 @@ class Scorer:
     def explain(
         self,
         features: ClipFeatures | np.ndarray | str | Path,
-        method: Literal["occlusion", "attention", "gradients"] = "occlusion",
+        method: Literal["votes", "occlusion", "attention", "gradients"] | None = None,
         width: int = 1,
         moments: int = 3,
     ) -> Explanation:
@@ -218,19 +219,21 @@ class Scorer:
         self._refuse_forked_gpu()
         predictions: dict[int, Prediction] = {}
         for index, output in assess_all(self.model, [p.values for p in performances], self.device):
-            scores_BK = self.model.score(output)
+            distribution = self.model.distribution(output)
             for row, i in enumerate(index):
-                if not scores_BK[row].isfinite().all():
+                if not np.isfinite(distribution.score[row]).all():
                     raise CofinalError(
                         f"features {performances[i].id!r} give no finite score; their values are "
                         "far outside of what the model was trained on, so extract them again"
                     )
-            intervals_BK2 = self._intervals(scores_BK)
+            intervals_BK2 = self._intervals(distribution.score)
             for row, i in enumerate(index):
-                prediction = self._prediction(performances[i], output, scores_BK, row)
-                if intervals_BK2 is not None:
-                    prediction = self._with_intervals(prediction, intervals_BK2[row])
-                predictions[i] = prediction
+                interval_K2 = None if intervals_BK2 is None else intervals_BK2[row]
+                targets = [
+                    self._target(distribution, output, row, k, len(performances[i].values))
+                    for k in range(len(self.targets))
+                ]
+                predictions[i] = self._prediction(performances[i], targets, interval_K2)
         return [predictions[i] for i in range(len(performances))]
 
     def _refuse_forked_gpu(self) -> None:
@@ -277,50 +280,40 @@ class Scorer:
             )
         return replace(features, recipe=features.recipe.completed(self.info.recipe))
 
-    def _intervals(self, scores_BK: Tensor) -> np.ndarray | None:
+    def _intervals(self, scores_BK: np.ndarray) -> np.ndarray | None:
         """Intervals (B, K, 2) of scores; None if the model was not calibrated."""
         if self.info.calibration is None or self.confidence is None:
             return None
-        predicted_BK = scores_BK.cpu().double().numpy()
-        grades_BK = predicted_grades(self.model, predicted_BK) if self.per_grade else None
-        return self.info.calibration.intervals(predicted_BK, self.confidence, grades_BK)
-
-    def _with_intervals(self, prediction: Prediction, interval_K2: np.ndarray) -> Prediction:
-        targets = [
-            replace(entry, interval=(float(low), float(high)), confidence=self.confidence)
-            for entry, (low, high) in zip(prediction.targets, interval_K2, strict=True)
-        ]
-        return replace(prediction, targets=tuple(targets))
+        grades_BK = predicted_grades(self.model, scores_BK) if self.per_grade else None
+        return self.info.calibration.intervals(scores_BK, self.confidence, grades_BK)
 
     def _prediction(
-        self, features: ClipFeatures, output: ModelOutput, scores_BK: Tensor, row: int
+        self,
+        features: ClipFeatures,
+        targets: list[TargetPrediction],
+        interval_K2: np.ndarray | None,
     ) -> Prediction:
-        clips = len(features.values)
-        targets = [self._target(output, scores_BK, row, k, clips) for k in range(len(self.targets))]
-        return Prediction(features.id, tuple(targets), clips, features.times)
-
-    def _target(
-        self, output: ModelOutput, scores_BK: Tensor, row: int, k: int, clips: int
-    ) -> TargetPrediction:
-        """One target of one row; notions that the method lacks stay None."""
-        name, score = self.targets[k], float(scores_BK[row, k])
-        attention = None
-        if output.attention_BKGT is not None:
-            attention = output.attention_BKGT[row, k, :, :clips].float().cpu().numpy()
-        if output.grade_probabilities_BKG is None or output.place_BKG is None:
-            return TargetPrediction(name, score, attention=attention)
-        chances = output.grade_probabilities_BKG[row, k]
-        grade = int(chances.argmax())
-        return TargetPrediction(
-            target=name,
-            score=score,
-            grade=grade + 1,
-            grade_probabilities=tuple(_floats(chances)),
-            grade_edges=tuple(_floats(self.model.first.edges_KG[k])),
-            place=float(output.place_BKG[row, k, grade]),
-            attention=attention,
+        if interval_K2 is not None:
+            targets = [
+                replace(entry, interval=(float(low), float(high)), confidence=self.confidence)
+                for entry, (low, high) in zip(targets, interval_K2, strict=True)
+            ]
+        return Prediction(
+            features.id,
+            tuple(targets),
+            len(features.values),
+            features.times,
         )
 
+    def _target(
+        self, distribution: ScoreDistribution, output: ModelOutput, row: int, k: int, clips: int
+    ) -> TargetPrediction:
+        """One target of one row; notions that the method lacks stay None."""
 
-def _floats(values: Tensor) -> Sequence[float]:
-    return [float(value) for value in values]
+        def own(values: Tensor | None) -> np.ndarray | None:
+            return None if values is None else values[row, k, :, :clips].float().cpu().numpy()
+
+        # Votes say what attention does, and what was made of it.
+        votes = own(output.votes_BKGT)
+        attention = own(output.attention_BKGT) if votes is None else None
+        return TargetPrediction(self.targets[k], distribution[row, k], votes, attention)

@@ -122,7 +122,8 @@ def prepared_model(preset: Preset, targets: int = 2) -> AssessmentModel:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
-    return model.eval()
+    model.eval().finish([model.fixed_stage(values) for values in clips])
+    return model
 
 
 @torch.no_grad()
@@ -180,22 +181,35 @@ def any_size(preset: Preset) -> None:
         assert torch.isfinite(answer).all(), "a score of 1, 2 or 400 clips is not finite"
 
 
-def shares_and_probabilities(preset: Preset) -> None:
-    """Attention and grade probabilities are not negative and sum to one; places are 0 to 1."""
+def one_distribution(preset: Preset) -> None:
+    """The answer is a distribution whose mean is the score; attention sums to one."""
     model = prepared_model(preset)
     with torch.no_grad():
         output: ModelOutput = model(*pad_clips(make_clips([7, 3, 11])))
-    for what, shares in (
-        ("attention", output.attention_BKGT),
-        ("grade probabilities", output.grade_probabilities_BKG),
-    ):
-        if shares is not None:
-            assert (shares >= 0).all(), f"{what}: {float(shares.min()):.3g} is negative"
-            same(shares.sum(-1), torch.ones(shares.shape[:-1]), f"sums of {what}")
-    if output.grade_probabilities_BKG is not None:
-        place_BKG = output.place_BKG
-        assert place_BKG is not None, "there are grade probabilities, but no places"
-        assert ((place_BKG >= 0) & (place_BKG <= 1)).all(), "a place is not between 0 and 1"
+    distribution = model.distribution(output)
+    same(torch.from_numpy(distribution.score), model.score(output).double(), "means and scores")
+    for what, values in (("levels", distribution.levels), ("points", distribution.points)):
+        assert (np.diff(values, axis=-1) >= 0).all(), f"{what} of the distribution fall"
+    shares = output.attention_BKGT
+    if shares is not None:
+        assert (shares >= 0).all(), f"attention: {float(shares.min()):.3g} is negative"
+        same(shares.sum(-1), torch.ones(shares.shape[:-1]), "sums of attention")
+
+
+def votes_that_add_up(preset: Preset) -> None:
+    """Where there are votes, the average and the clips' points add up to the score."""
+    model, clips = prepared_model(preset), make_clips([7, 3, 11])
+    with torch.no_grad():
+        together, alone = model(*pad_clips(clips)), model(*pad_clips(clips[1:2]))
+    if together.votes_BKGT is not None and alone.votes_BKGT is not None:
+        assert (together.votes_BKGT[1, :, :, 3:] == 0).all(), "votes fall on padding"
+        same(together.votes_BKGT[1, :, :, :3], alone.votes_BKGT[0], "votes in a batch and alone")
+    for row, one in enumerate(clips):
+        found = model.clip_points(one)
+        if found is not None:
+            told_K = found.average_K + found.points_KT.sum(1)
+            score_K = torch.from_numpy(model.distribution(together).score[row])
+            same(told_K, score_K, "average and points", 1e-4)
 
 
 def any_precision(preset: Preset) -> None:
@@ -274,7 +288,8 @@ METHOD_CHECKS: Mapping[str, Callable[[Preset], None]] = {
         padding_invariance,
         batch_permutation,
         any_size,
-        shares_and_probabilities,
+        one_distribution,
+        votes_that_add_up,
         any_precision,
         evaluation_is_repeatable,
         saving_and_loading,

@@ -135,8 +135,8 @@ def test_integrated_gradients_add_up_to_the_difference_from_the_baseline(method:
             scorer, np.tile(baseline_C, (len(features.values), 1))
         )
         np.testing.assert_allclose(found.difference_K, expected_K, atol=1e-4)
-        edges_KG = scorer.model.first.edges_KG.numpy()
-        allowed_K = COMPLETENESS * (edges_KG[:, -1] - edges_KG[:, 0])
+        range_K2 = scorer.model.first.range_K2.numpy()
+        allowed_K = COMPLETENESS * (range_K2[:, 1] - range_K2[:, 0])
         assert (abs(found.values_KT.sum(1) - expected_K) <= allowed_K + 1e-4).all()
 
 
@@ -165,7 +165,7 @@ class LeapingRidge(Ridge):
 
     def forward(self, clips_BTC: torch.Tensor, mask_BT: torch.Tensor) -> ModelOutput:
         unit_BK = super().forward(clips_BTC, mask_BT).unit_score_BK
-        return ModelOutput(unit_score_BK=(10 * unit_BK).round() / 10)
+        return ModelOutput((10 * unit_BK).round() / 10)
 
 
 def test_gradients_that_do_not_add_up_get_a_sentence() -> None:
@@ -187,14 +187,26 @@ def test_attention_rows_sum_to_one_where_there_is_attention(method: str) -> None
         assert found.unit == "share"
 
 
-def test_attention_is_the_grades_attention_weighted_by_their_probabilities() -> None:
-    scorer, features = scorer_of("cofinal"), performance()
-    found, prediction = attention(scorer.model, features), scorer.score(features)
+def test_attention_is_the_mean_over_the_queries() -> None:
+    scorer, features = scorer_of("gdlt"), performance()
+    found = attention(scorer.model, features)
     assert found is not None
-    for k, entry in enumerate(prediction.targets):
-        assert entry.grade_probabilities is not None and entry.attention is not None
-        expected_T = np.array(entry.grade_probabilities) @ entry.attention
-        np.testing.assert_allclose(found.values_KT[k], expected_T, atol=1e-6)
+    for k, entry in enumerate(scorer.score(features).targets):
+        assert entry.attention is not None and entry.votes is None
+        np.testing.assert_allclose(found.values_KT[k], entry.attention.mean(0), atol=1e-6)
+
+
+def test_votes_and_the_average_add_up_to_the_score() -> None:
+    scorer, features = scorer_of("cofinal"), performance(30)
+    found = explanation.find_evidence(scorer.model, features)
+    assert found.method == "votes" and found.unit == "points"
+    for entry in scorer.score(features).targets:
+        average = found.average(entry.target)
+        assert average is not None
+        told = average + found.values_KT[found.row(entry.target)].sum()
+        assert told == pytest.approx(entry.score, abs=1e-3)
+    # A method without votes leaves clips out instead.
+    assert explanation.find_evidence(scorer_of("ridge").model, features).method == "occlusion"
 
 
 @pytest.mark.parametrize("method", ["ridge", "svr", "usdl", "gdlt"])
@@ -291,7 +303,9 @@ def test_moments_of_single_clips_are_runs_around_the_strongest(
 
 def test_told_moments_are_worth_what_the_score_loses_without_them() -> None:
     scorer, features = scorer_of("cofinal"), performance(20)
-    told = explanation.explain(scorer.model, features, scorer.score(features), None)
+    told = explanation.explain(
+        scorer.model, features, scorer.score(features), None, method="occlusion"
+    )
     for target in told.targets:
         assert target.moments
         for one in target.moments:

@@ -12,7 +12,7 @@ from cofinal.layers.losses import (
     grade_cross_entropy,
     group_cross_entropy,
     hardest_triplet,
-    prototype_separation,
+    ranked_probability_score,
     scaled_squared_error,
 )
 
@@ -44,7 +44,26 @@ def test_dot_regression_equals_its_equation() -> None:
         for g in range(3):
             cosine = float(direction[b, 0, g] @ target[b, 0, g])
             expected += float(weight[b, 0, g]) * 0.5 * (cosine - 1) ** 2 / 2
-    assert dot_regression(direction, target, weight).item() == pytest.approx(expected, rel=1e-5)
+    cosine_BKG = (direction * target).sum(-1)
+    assert dot_regression(cosine_BKG, weight).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_ranked_probability_score_is_the_integral_over_the_scale() -> None:
+    torch.manual_seed(0)
+    edges_KL = torch.rand(2, 9, dtype=torch.float64).sort(-1).values
+    mass_BKL = torch.randn(3, 2, 8, dtype=torch.float64).softmax(-1)
+    unit_BK, error_K = torch.rand(3, 2, dtype=torch.float64), torch.tensor([0.5, 2.0]).double()
+    expected = []
+    for b, k in np.ndindex(3, 2):
+        total = 0.0
+        for i in range(1, 8):  # at every inner edge, for half of the cells on both its sides
+            below = float(mass_BKL[b, k, :i].sum())
+            truth = float(unit_BK[b, k] <= edges_KL[k, i])
+            width = float(edges_KL[k, i + 1] - edges_KL[k, i - 1]) / 2
+            total += (below - truth) ** 2 * width
+        expected.append(total / float(error_K[k]))
+    found = ranked_probability_score(mass_BKL, unit_BK, edges_KL, error_K)
+    assert found.item() == pytest.approx(np.mean(expected))
 
 
 def test_scaled_squared_error_equals_its_equation() -> None:
@@ -66,11 +85,3 @@ def test_hardest_triplet_equals_a_search_over_all_triplets() -> None:
         losses.append(max(0.0, positive - negative + 1.0))
     assert hardest_triplet(features).item() == pytest.approx(float(np.mean(losses)), rel=1e-5)
     assert hardest_triplet(features[:, :1]).item() == 0
-
-
-def test_separation_is_zero_for_grades_far_apart_and_positive_for_equal_ones() -> None:
-    apart = torch.eye(3, 6).expand(4, 2, 3, 6)
-    assert prototype_separation(apart).item() == 0
-    equal = torch.ones(4, 2, 3, 6)
-    assert prototype_separation(equal).item() == pytest.approx(0.5)
-    assert prototype_separation(apart[:, :, :1]).item() == 0

@@ -111,7 +111,7 @@ def test_true_leaves_give_every_difference_back(rounded: bool, scores_NK: np.nda
     """Whole scores leave groups without width, in which no difference may get lost."""
     scores_NK = np.round(scores_NK / 5) if rounded else scores_NK
     model = prepared(scores_NK)
-    unit = to_unit_score(torch.from_numpy(scores_NK).float(), model.edges_KG)
+    unit = to_unit_score(torch.from_numpy(scores_NK).float(), model.range_K2)
     difference = unit.unsqueeze(1) - unit
     member, place = model.leaves(difference)
     torch.testing.assert_close(member.sum(-1), torch.ones(9, 9, 2))
@@ -174,7 +174,7 @@ def test_loss_is_the_mean_over_pairs_of_two_different_performances(scores_NK: np
     staged = model.fixed_stage(clips)
     losses = model.training_loss(StagedClips(staged, mask), Labels(scores))
     feature = model.features(model.segments(staged, mask))
-    unit = to_unit_score(scores, model.edges_KG)
+    unit = to_unit_score(scores, model.range_K2)
     chance, place = model.compare(feature, feature, unit)
     group_terms, place_terms = [], []
     for b, e in ((b, e) for b in range(3) for e in range(3) if b != e):

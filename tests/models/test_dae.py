@@ -49,7 +49,7 @@ def test_the_answer_is_the_mean_in_points_and_the_spread_is_told() -> None:
             hidden = (layer.weight @ hidden + layer.bias).clamp(min=0)
         mean = model.to_mean.weight @ hidden + model.to_mean.bias
         log_variance = model.to_log_variance.weight @ hidden + model.to_log_variance.bias
-        low, high = model.edges_KG[:, 0], model.edges_KG[:, -1]
+        low, high = model.range_K2[:, 0], model.range_K2[:, -1]
         points = torch.from_numpy(scores_NK.mean(0)) + torch.from_numpy(scores_NK.std(0)) * mean
         torch.testing.assert_close(
             low + (high - low) * unit_K, points.float(), rtol=1e-4, atol=1e-4
@@ -107,7 +107,7 @@ def test_the_likelihood_finds_the_spread_and_the_squared_error_drives_it_to_noth
     with torch.no_grad():
         fresh_BTC, _, spread_B = planted(500, generator)
         told_B = model(fresh_BTC, mask_BT[:500]).extras["spread_BK"][:, 0]
-    points_B = (told_B * (model.edges_KG[0, 1] - model.edges_KG[0, 0])).numpy()
+    points_B = (told_B * (model.range_K2[0, 1] - model.range_K2[0, 0])).numpy()
     if loss == "squared":
         assert np.median(points_B) < 0.2
         return

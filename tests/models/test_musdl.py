@@ -84,10 +84,10 @@ def test_loss_is_the_mean_divergence_of_the_marks_that_are_known(judged: Dataset
         hidden_BD = model.summary(batch.clips_BTC, batch.mask_BT)
         final_BKL = model.log_distribution(hidden_BD).exp().double().numpy()
         judges_BKJL = model.log_judges(hidden_BD).exp().double().numpy()
-    edges_KG, bins_L = model.edges_KG.double().numpy(), np.linspace(0, 1, 31)
+    range_K2, bins_L = model.range_K2.double().numpy(), np.linspace(0, 1, 31)
 
     def divergence(points: float, target: int, predicted_L: np.ndarray) -> float:
-        low, high = edges_KG[target]
+        low, high = range_K2[target]
         wanted_L = norm.pdf(bins_L, (points - low) / (high - low), 0.05)
         wanted_L /= wanted_L.sum()
         there = wanted_L > 0
@@ -111,7 +111,7 @@ def test_bins_span_marks_and_scores_with_a_margin(judged: Dataset) -> None:
     everything = np.concatenate([judged.scores[:, :1], judged.marks[:, 0]], 1)
     low, high = np.nanmin(everything), np.nanmax(everything)
     margin = 0.1 * (high - low)
-    np.testing.assert_allclose(model.edges_KG[0].numpy(), [low - margin, high + margin], rtol=1e-6)
+    np.testing.assert_allclose(model.range_K2[0].numpy(), [low - margin, high + margin], rtol=1e-6)
     assert model.known_KJ.tolist() == [[True] * 5 + [False], [False] * 6]
 
 
@@ -119,7 +119,7 @@ def test_planted_judges_are_told_apart(judged: Dataset) -> None:
     model = train(judged, SMALL, show_progress=False).first
     with torch.no_grad():
         output = model(*pad_clips([torch.from_numpy(c) for c in judged.clips]))
-    low, high = model.edges_KG[0].tolist()
+    low, high = model.range_K2[0].tolist()
     marks_BJ = low + (high - low) * output.extras["unit_marks_BKJ"][:, 0, :5].numpy()
     found_J = marks_BJ.mean(0) - judged.scores[:, 0].mean()
     # Judges taken for alike would be off by their biases, 7 points at most and 4.4 in the mean.

@@ -21,6 +21,7 @@ from material import report as run_report
 from PIL import Image
 from scipy.stats import spearmanr
 
+from certain import certain
 from cofinal.cli.main import main
 from cofinal.cli.report import ReportCommand
 from cofinal.config import DataSource
@@ -281,7 +282,7 @@ def test_places_are_those_that_the_intervals_leave_possible() -> None:
         half = rng.uniform(0.05, 0.8, size=6)
         low, high = centre - half, centre + half
         ranked = [
-            TargetPrediction("t", c, interval=(a, b))
+            TargetPrediction("t", certain(c), interval=(a, b))
             for c, a, b in zip(centre, low, high, strict=True)
         ]
         for i in range(6):
@@ -289,7 +290,7 @@ def test_places_are_those_that_the_intervals_leave_possible() -> None:
             best = 1 + int((low[others] > high[i]).sum())  # I at my best, all others at their worst
             worst = 1 + int((high[others] >= low[i]).sum())
             assert places(ranked, i + 1) == (best, worst)
-    assert places([TargetPrediction("t", 2.0), TargetPrediction("t", 1.0)], 2) == (2, 2)
+    assert places([TargetPrediction("t", certain(value)) for value in (2.0, 1.0)], 2) == (2, 2)
 
 
 def test_a_picture_decodes(material: Material, tmp_path: Path) -> None:

@@ -21,19 +21,17 @@ if TYPE_CHECKING:
 class Explain(PerformancesCommand):
     """Tell which moments raised or lowered the scores of performances, and whom they are like.
 
-    Single clips left out are the default because they were measured to tell most: of generated
-    routines they find the moments of faults better than chance, and better than wider windows or
-    attention do; a detector that was shown the faults finds far more. See
-    docs/explanations_measured.md.
-
-    A moment's points are how much the score changes for this model when those clips are left out
-    ("occlusion"); they are no judge's deduction.
+    A moment's points are what its clips added to the answer for an average performance ("votes"):
+    with those of all other clips they add up to the score. Methods without votes leave single
+    clips out instead ("occlusion"): points are how much the score changes then. Neither is a
+    judge's deduction; docs/explanations_measured.md has what both were measured to be worth.
     """
 
-    method: Literal["occlusion", "attention", "gradients"] = field(
-        default="occlusion", kw_only=True
+    method: Literal["votes", "occlusion", "attention", "gradients"] | None = field(
+        default=None, kw_only=True
     )
-    """Leave clips out; or tell where grade prototypes looked; or follow the score's gradients."""
+    """Clips' votes, which add up to the score; or leave clips out; or tell where the model looked;
+    or follow the score's gradients. Votes, or occlusion where a model has none, if left out."""
     width: int = field(default=1, kw_only=True)
     """For occlusion: clips left out together."""
     moments: int = field(default=3, kw_only=True)
@@ -86,6 +84,12 @@ def describe(entry: Explanation) -> str:
     for told in entry.targets:
         grade = "" if told.grade is None else f", grade {told.grade} of {told.grades}"
         lines.append(f"  {told.target}: {told.score:.2f} points{grade}")
+        average = entry.evidence.average(told.target)
+        if average is not None:
+            lines.append(
+                f"    {told.score:.2f} = {average:.2f} for an average performance "
+                f"{told.score - average:+.2f} by its clips"
+            )
         lines += [f"    {line(one, entry.evidence)}" for one in told.moments]
         if not told.moments:
             lines.append("    no moment counts for more than another")

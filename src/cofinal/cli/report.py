@@ -44,10 +44,11 @@ class ReportCommand(PerformancesCommand):
     come from the sheet, else from a model trained with `--sheet`."""
     confidence: float | None = field(default=None, kw_only=True)
     """Confidence of the intervals; 0.9 if left out and the model is calibrated."""
-    method: Literal["occlusion", "attention", "gradients"] = field(
-        default="occlusion", kw_only=True
+    method: Literal["votes", "occlusion", "attention", "gradients"] | None = field(
+        default=None, kw_only=True
     )
-    """Evidence: leave clips out; where grades looked; or follow the score's gradients."""
+    """Evidence: clips' votes, which add up to the score; leave clips out; where the model looked;
+    or follow the score's gradients. Votes, or occlusion where a model has none, if left out."""
     width: int = field(default=1, kw_only=True)
     """For occlusion: clips left out together."""
     moments: int = field(default=3, kw_only=True)

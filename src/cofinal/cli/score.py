@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cofinal.cli.performances import PerformancesCommand
-from cofinal.times import ClipTimes, clock
+from cofinal.times import clock
 
 if TYPE_CHECKING:
     import numpy as np
 
     from cofinal.records import Prediction, TargetPrediction
 
-# Clips listed as those a grade prototype looked at most.
+# Clips listed as those that said most.
 CLIPS_SHOWN = 3
 # Attention that nowhere exceeds so many equal shares points at no clip.
 EVEN = 1.1
@@ -59,33 +59,48 @@ def describe(prediction: Prediction) -> str:
 
 
 def describe_target(entry: TargetPrediction, prediction: Prediction) -> list[str]:
-    """Score, grade, place and the clips looked at, one thing a line."""
-    lines = [f"  {entry.target}: {entry.score:.2f} points"]
-    if entry.grade_probabilities and entry.grade_edges and entry.grade and entry.place is not None:
-        low, high = entry.grade_edges[entry.grade - 1 : entry.grade + 1]
+    """Score, grade, place and the clips that said most, one thing a line."""
+    lines = [f"  {entry.target}: {entry.score:.2f} points{grade_text(entry)}"]
+    if entry.grade_probabilities:
         chances = " ".join(f"{chance:.0%}" for chance in entry.grade_probabilities)
-        lines.append(
-            f"    grade {entry.grade} of {len(entry.grade_probabilities)} "
-            f"({low:.2f} to {high:.2f} points), place in it {entry.place:.2f}"
-        )
         lines.append(f"    grade probabilities, lowest first: {chances}")
     if entry.interval:
         low, high = entry.interval
         confidence = f" ({100 * entry.confidence:g} %)" if entry.confidence else ""
         lines.append(f"    between {low:.2f} and {high:.2f} points{confidence}")
+    if entry.votes is not None and entry.grade is not None:
+        own_T = entry.votes[entry.grade - 1]
+        lines.append(f"    most for this grade: {strongest(own_T, prediction)}")
+        lines.append(f"    most against it: {strongest(-own_T, prediction)}")
     if entry.attention is not None:
-        # GDLT's queries stand for no interval of scores.
-        what = "query" if entry.grade is None else "grade"
         for number, shares in enumerate(entry.attention, 1):
-            of = f"for {what} {number} it" if len(entry.attention) > 1 else "it"
-            lines.append(f"    {of} looked {looked_at(shares, prediction.times)}")
+            of = f"query {number}" if len(entry.attention) > 1 else "it"
+            lines.append(f"    {of} looked {looked_at(shares, prediction)}")
     return lines
 
 
-def looked_at(shares_T: np.ndarray, times: ClipTimes | None) -> str:
+def grade_text(entry: TargetPrediction) -> str:
+    """Grade and place as a judge would say them; nothing where grades are not known."""
+    if entry.grade is None or entry.grade_edges is None:
+        return ""
+    low, high = entry.grade_edges[entry.grade - 1 : entry.grade + 1]
+    return (
+        f": grade {entry.grade} of {entry.grades} ({low:.2f} to {high:.2f}), {entry.place_words}; "
+        f"{entry.at_least:.0%} at least grade {entry.grade}, {entry.at_most:.0%} at most"
+    )
+
+
+def strongest(value_T: np.ndarray, prediction: Prediction) -> str:
+    """When the clips of the highest values are, in the order of time."""
+    clips = sorted(value_T.argsort()[::-1][:CLIPS_SHOWN])
+    times = prediction.times
+    return ", ".join(
+        clock(times.border(int(clip))) if times else f"clip {clip + 1}" for clip in clips
+    )
+
+
+def looked_at(shares_T: np.ndarray, prediction: Prediction) -> str:
     """Where attention lies, for example "most at 0:05, 0:09, 0:41"."""
     if shares_T.max() * len(shares_T) <= EVEN:
         return "at all clips about alike"
-    strongest = sorted(shares_T.argsort()[::-1][:CLIPS_SHOWN])
-    names = [clock(times.border(int(t))) if times else f"clip {t + 1}" for t in strongest]
-    return f"most at {', '.join(names)}"
+    return f"most at {strongest(shares_T, prediction)}"

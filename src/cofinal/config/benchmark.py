@@ -47,6 +47,7 @@ class ExplanationSettings:
     """How explanations are judged; only with --explanations."""
 
     evidence: tuple[str, ...] = (
+        "votes",
         "attention",
         "gradients",
         "occlusion-1",
@@ -56,8 +57,8 @@ class ExplanationSettings:
         "mean-3",
         "mean-5",
     )
-    """Ways to explain: "attention", "gradients", "occlusion-WIDTH" (clips taken out), "mean-WIDTH"
-    (the mean clip in their place)."""
+    """Ways to explain: "votes", "attention", "gradients", "occlusion-WIDTH" (clips taken out),
+    "mean-WIDTH" (the mean clip in their place)."""
     sheet: Path | None = None
     """Elements of each performance, with times and faults where known; the data set's own if left
     out: score_sheets.json of Fis-V, or sheets.json beside a CSV."""

@@ -40,7 +40,7 @@ class Evidence(Record):
     """What each clip of one performance did to its scores."""
 
     method: str
-    """"attention", "occlusion" or "gradients"."""
+    """"votes", "attention", "occlusion" or "gradients"."""
     targets: tuple[str, ...]
     """Names of the K targets."""
     values_KT: np.ndarray = field(repr=False)
@@ -51,6 +51,9 @@ class Evidence(Record):
     """Clips left out together; 1 for methods that look at single clips."""
     windows_KW: np.ndarray | None = field(default=None, repr=False)
     """Occlusion: points by which the `width` clips from clip w on raised the score together."""
+    average_K: np.ndarray | None = field(default=None, repr=False)
+    """Votes: the answer at the average of the training performances, in points; each row of values
+    adds up to the score less this."""
     difference_K: np.ndarray | None = field(default=None, repr=False)
     """Gradients: the score less the baseline's, in points, which each row of values adds up to."""
 
@@ -71,6 +74,10 @@ class Evidence(Record):
         """When the time of a clip, counted from 0, begins; None where that is not known."""
         return None if self.times is None else self.times.border(clip)
 
+    def average(self, target: str) -> float | None:
+        """Votes: the answer for an average performance, in points."""
+        return None if self.average_K is None else float(self.average_K[self.row(target)])
+
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values, for JSON."""
         return {
@@ -79,15 +86,17 @@ class Evidence(Record):
             "width": self.width,
             **times_json(self.times),
             "values": dict(zip(self.targets, self.values_KT.tolist(), strict=True)),
+            "average": None
+            if self.average_K is None
+            else dict(zip(self.targets, self.average_K.tolist(), strict=True)),
         }
 
 
 @torch.no_grad()
 def attention(model: Ensemble, features: ClipFeatures) -> Evidence | None:
-    """Attention of the grade prototypes, weighted by how probable their grades are.
+    """Mean attention of a method's queries, of CoFInAl's grade prototypes for example.
 
     Attention says where a method looked, not what it made of it: it has no sign and no points.
-    Prototypes that stand for no grade (GDLT's queries) count alike.
 
     Returns:
         Shares; None for methods without attention.
@@ -96,12 +105,23 @@ def attention(model: Ensemble, features: ClipFeatures) -> Evidence | None:
     output = model(clips_1TC, _whole(clips_1TC))
     if output.attention_BKGT is None:
         return None
-    attention_KGT = output.attention_BKGT[0]
-    if output.grade_probabilities_BKG is None:
-        share_KT = attention_KGT.mean(1)
-    else:
-        share_KT = (output.grade_probabilities_BKG[0].unsqueeze(-1) * attention_KGT).sum(1)
+    share_KT = output.attention_BKGT[0].mean(1)
     return _evidence("attention", model, features, share_KT)
+
+
+def votes(model: Ensemble, features: ClipFeatures) -> Evidence | None:
+    """Points that each clip added to the answer at the average: they and it add up to the score.
+
+    Exact, and no clip is left out or changed for it; see `models.votes`.
+
+    Returns:
+        Points, with the answer at the average in `average_K`; None for methods without votes.
+    """
+    found = model.clip_points(_clips(features))
+    if found is None:
+        return None
+    average_K = found.average_K.detach().cpu().numpy()
+    return _evidence("votes", model, features, found.points_KT.detach(), average_K=average_K)
 
 
 @torch.no_grad()
@@ -254,7 +274,7 @@ def _gradients(model: Ensemble, way_BTC: Tensor) -> Tensor:
 
 def _refuse_leaps(model: Ensemble, values_KT: Tensor, difference_K: Tensor, steps: int) -> None:
     """Refuses values that do not add up to the difference which they should explain."""
-    range_K = model.first.edges_KG[:, -1] - model.first.edges_KG[:, 0]
+    range_K = model.first.range_K2[:, 1] - model.first.range_K2[:, 0]
     found_K = values_KT.sum(1)
     # Written so that what is not a number is refused too.
     for k in (~((found_K - difference_K).abs() <= COMPLETENESS * range_K)).nonzero().flatten():

@@ -9,14 +9,14 @@ import numpy as np
 
 from cofinal.errors import CofinalError
 from cofinal.explain.elements import ElementSource, PlacedElement, stretch_points
-from cofinal.explain.evidence import WIDTH, Evidence
+from cofinal.explain.evidence import WIDTH, Evidence, occlusion, votes
 from cofinal.explain.moments import Moment, strongest
 from cofinal.explain.neighbours import Neighbour, NeighbourIndex
 from cofinal.explain.ways import Way
 from cofinal.models.ensemble import Ensemble
 from cofinal.records import ClipFeatures, Prediction, Record
 
-Method = Literal["occlusion", "attention", "gradients"]
+Method = Literal["votes", "occlusion", "attention", "gradients"]
 # From this percentile of strangeness on, people are warned.
 STRANGE = 95
 # Of this similarity on, two performances are the same film: vectors are kept with 16 bits.
@@ -76,7 +76,7 @@ def explain(
     features: ClipFeatures,
     prediction: Prediction,
     index: NeighbourIndex | None,
-    method: Method = "occlusion",
+    method: Method | None = None,
     width: int = WIDTH,
     moments: int = 3,
     source: ElementSource | None = None,
@@ -88,7 +88,7 @@ def explain(
         features: what they saw.
         prediction: what they said of it.
         index: of the training performances, where the model keeps one.
-        method: how evidence is found.
+        method: how evidence is found; None for votes, or occlusion where the model has none.
         width: for occlusion: clips left out together.
         moments: moments told for each target, 1 or more.
         source: elements of the performances, where a sheet is given.
@@ -100,11 +100,11 @@ def explain(
         raise CofinalError(f"--moments is {moments}; expected 1 or more")
     evidence = find_evidence(model, features, method, width)
     found = {t.target: strongest(evidence, t.target, moments) for t in prediction.targets}
-    if method == "occlusion":
+    if evidence.method == "occlusion":
         found = left_out_whole(model, features, found)
     targets = []
     for entry in prediction.targets:
-        grades = len(entry.grade_probabilities or (1.0,))
+        grades = max(entry.grades, 1)
         alike = [
             index.nearest(features.values, entry.target, grade)
             for grade in range(1, grades + 1)
@@ -141,14 +141,16 @@ def left_out_whole(
 
 
 def find_evidence(
-    model: Ensemble, features: ClipFeatures, method: Method, width: int = WIDTH
+    model: Ensemble, features: ClipFeatures, method: Method | None = None, width: int = WIDTH
 ) -> Evidence:
     """The evidence of the method asked for.
 
     Raises:
         CofinalError: evidence that the model or the performance cannot give.
     """
+    if method is None:
+        return votes(model, features) or occlusion(model, features, width)
     found = Way(method, method, width).explain(model, features)
     if found is None:
-        raise CofinalError("this model's method has no attention; use --method occlusion")
+        raise CofinalError(f"this model's method has no {method}; use --method occlusion")
     return found

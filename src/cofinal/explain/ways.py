@@ -1,4 +1,4 @@
-"""The ways to explain a score, by name: "attention", "gradients", "occlusion-3", "mean-3".
+"""The ways to explain a score, by name: "votes", "attention", "gradients", "occlusion-3", "mean-3".
 
 A number is the width: clips left out together. "occlusion" takes them out of the sequence, "mean"
 puts the performance's mean clip in their place.
@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cofinal.errors import CofinalError
-from cofinal.explain.evidence import Evidence, attention, integrated_gradients, occlusion
+from cofinal.explain.evidence import Evidence, attention, integrated_gradients, occlusion, votes
 from cofinal.models.ensemble import Ensemble
 from cofinal.records import ClipFeatures
 
-EXPECTED = 'expected "attention", "gradients", "occlusion-WIDTH" or "mean-WIDTH"'
+EXPECTED = 'expected "votes", "attention", "gradients", "occlusion-WIDTH" or "mean-WIDTH"'
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Way:
 
     name: str
     kind: str
-    """"attention", "gradients", "occlusion" or "mean"."""
+    """"votes", "attention", "gradients", "occlusion" or "mean"."""
     width: int = 1
 
     @property
@@ -31,11 +31,13 @@ class Way:
         return self.kind != "attention"
 
     def explain(self, model: Ensemble, features: ClipFeatures) -> Evidence | None:
-        """Evidence of one performance; None for attention of a method that has none.
+        """Evidence of one performance; None for votes or attention of a method without.
 
         Raises:
             CofinalError: a performance shorter than the width, or gradients that do not add up.
         """
+        if self.kind == "votes":
+            return votes(model, features)
         if self.kind == "attention":
             return attention(model, features)
         if self.kind == "gradients":
@@ -50,7 +52,7 @@ def read_way(name: str) -> Way:
         CofinalError: a name that means none.
     """
     kind, dash, width = name.partition("-")
-    if kind in ("attention", "gradients") and not dash:
+    if kind in ("votes", "attention", "gradients") and not dash:
         return Way(name, kind)
     if kind in ("occlusion", "mean") and width.isascii() and width.isdigit() and int(width):
         return Way(name, kind, int(width))

@@ -58,43 +58,44 @@ def group_cross_entropy(probabilities: Tensor, member: Tensor) -> Tensor:
     return -(right + (1 - member) * (1 - probabilities + TINY).log()).sum(-1).mean()
 
 
-def dot_regression(direction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Fine term: mean of w/2 (<e, f> - 1)^2 over unit vectors f and their targets e.
+def dot_regression(cosine_BKG: Tensor, weight_BKG: Tensor) -> Tensor:
+    """Fine term: mean of w/2 (<e, f> - 1)^2, of unit vectors f and the prototypes e that they mean.
 
     Paper: CoFInAl section 3, fine-grained scoring; Yang et al., NeurIPS 2022 (dot-regression loss
     for fixed simplex classifiers).
 
     Args:
-        direction: (B, K, G, E) unit vectors.
-        target: (B, K, G, E) unit vectors.
-        weight: (B, K, G) how much each grade's vector counts, summing to one over grades.
+        cosine_BKG: cosine of each grade's vector and the prototype of the true sub-grade.
+        weight_BKG: how much each grade's vector counts, summing to one over grades.
     """
-    similarity = (direction * target).sum(-1)
-    return (weight * 0.5 * (similarity - 1).square()).sum(-1).mean()
+    return (weight_BKG * 0.5 * (cosine_BKG - 1).square()).sum(-1).mean()
+
+
+def ranked_probability_score(
+    mass_BKL: Tensor, unit_BK: Tensor, edges_KL: Tensor, error_K: Tensor
+) -> Tensor:
+    """Distribution term: integral of (F(y) - 1[score <= y])^2 over unit scores y, a sum over cells.
+
+    Source: Epstein, "A scoring system for probability forecasts of ranked categories", Journal of
+    Applied Meteorology 1969. In units of the error, so that targets weigh alike.
+
+    Args:
+        mass_BKL: probability of each cell, summing to one.
+        unit_BK: true unit scores.
+        edges_KL: (K, L + 1) edges of the cells as unit scores.
+        error_K: the unit.
+    """
+    inner_KL = edges_KL[:, 1:-1]
+    width_KL = (edges_KL[:, 2:] - edges_KL[:, :-2]) / 2
+    below_BKL = mass_BKL.cumsum(-1)[..., :-1]
+    truth_BKL = (unit_BK.unsqueeze(-1) <= inner_KL).to(below_BKL.dtype)
+    integral_BK = ((below_BKL - truth_BKL).square() * width_KL).sum(-1)
+    return (integral_BK / error_K).mean()
 
 
 def scaled_squared_error(predicted: Tensor, target: Tensor, scale: Tensor) -> Tensor:
     """Score term: mean of ((prediction - score) / scale)^2; scale makes targets comparable."""
     return ((predicted - target) / scale).square().mean()
-
-
-def prototype_separation(features_BKGD: Tensor, margin: float = 0.5) -> Tensor:
-    """Keeps the features of different grade prototypes apart.
-
-    For each feature the cosine distance to the batch mean of its own grade must be smaller, by the
-    margin, than the distance to the nearest other grade's mean: mean of max(0, own - other + m).
-    Paper: CoFInAl section 3, triplet term. Differs: means instead of the hardest pairs.
-    """
-    grades = features_BKGD.shape[2]
-    if grades < 2:
-        return features_BKGD.new_zeros(())
-    unit_BKGD = F.normalize(features_BKGD, dim=-1)
-    mean_KGD = F.normalize(unit_BKGD.mean(0), dim=-1)
-    distance_BKGG = 1 - torch.einsum("bkgd,khd->bkgh", unit_BKGD, mean_KGD)
-    own_BKG = distance_BKGG.diagonal(dim1=-2, dim2=-1)
-    same_GG = torch.eye(grades, device=features_BKGD.device, dtype=torch.bool)
-    nearest_BKG = distance_BKGG.masked_fill(same_GG, torch.inf).amin(-1)
-    return F.relu(own_BKG - nearest_BKG + margin).mean()
 
 
 def row_separation(attention_BRP: Tensor) -> Tensor:

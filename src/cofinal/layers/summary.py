@@ -21,21 +21,24 @@ def time_average(clips_BTC: Tensor, mask_BT: Tensor) -> Tensor:
     return total_BC / weights_BT.sum(1, keepdim=True)
 
 
-def soft_segments(clips_BTC: Tensor, mask_BT: Tensor, segments: int) -> Tensor:
-    """Weighted means around `segments` evenly spaced moments of each performance.
+def segment_weights(mask_BT: Tensor, segments: int) -> Tensor:
+    """Shares (B, P, T) of the clips in `segments` evenly spaced moments; each sums to one.
 
-    The weights are Gaussians over relative time, one segment wide (standard deviation), so that
-    any number of clips, even one, fills every segment, and a shift by one clip changes little.
-
-    Returns:
-        (B, P, C).
+    Gaussians over relative time, one segment wide (standard deviation), so that any number of
+    clips, even one, fills every segment, and a shift by one clip changes little.
     """
     clips_B1 = mask_BT.sum(1, keepdim=True)
     place_BT = (float_range(mask_BT.shape[1], mask_BT) + 0.5) / clips_B1
-    centres_P = (float_range(segments, mask_BT) + 0.5) / segments
+    centres_P = (float_range(segments, mask_BT) + 0.5) / max(segments, 1)
     distance_BPT = (place_BT[:, None, :] - centres_P[None, :, None]) * segments
     logits_BPT = (-0.5 * distance_BPT.square()).masked_fill(~mask_BT[:, None, :], -torch.inf)
-    return torch.einsum("bpt,btc->bpc", logits_BPT.softmax(-1).to(clips_BTC.dtype), clips_BTC)
+    return logits_BPT.softmax(-1)
+
+
+def soft_segments(clips_BTC: Tensor, mask_BT: Tensor, segments: int) -> Tensor:
+    """Weighted means (B, P, C) around evenly spaced moments; see `segment_weights`."""
+    share_BPT = segment_weights(mask_BT, segments).to(clips_BTC.dtype)
+    return torch.einsum("bpt,btc->bpc", share_BPT, clips_BTC)
 
 
 def whole_and_segments(clips_BTC: Tensor, mask_BT: Tensor, segments: int) -> Tensor:

@@ -33,38 +33,37 @@ class CoFInAlSettings(MethodSettings):
     """Leading directions of the clip features that the network sees."""
     width: Width = 64
     """Model width, D."""
+    encoder_layers: Annotated[int, Between(0, 32)] = 0
+    """Transformer layers over clips (temporal fusion); without any, a clip's vote rests on that
+    clip alone."""
     heads: Annotated[int, Between(1, 256)] = 4
-    """Attention heads."""
-    encoder_layers: Annotated[int, Between(0, 32)] = 1
-    """Transformer layers over clips (temporal fusion)."""
-    decoder_layers: Annotated[int, Between(1, 32)] = 1
-    """Transformer layers in which grade prototypes question the clips (grade parsing)."""
+    """Attention heads of these layers."""
     embedding_width: Width = 32
     """Width of the sub-grade frame, at least `sub_grades`."""
     dropout: BelowOne = 0.3
-    """Dropout inside the transformer layers."""
+    """Dropout inside the network."""
     time_code: Annotated[float, Between(0, 1000)] = 0.0
     """Size of the code of relative time added to clips; 0 leaves order to the summary read-out."""
-    correction_share: Annotated[float, Between(0, 1000)] = 0.3
-    """How far a grade feature can turn the direction that the level implies."""
+    sharpness: Annotated[float, Between(0.01, 1000)] = 4.0
+    """Sharpness of the choice among sub-grades at the start of training, which learns its own."""
     target_softness: Annotated[float, Between(0, 1000)] = 0.3
-    """Softness of grade targets near edges, as a share of the level's held-out error."""
+    """Softness of grade targets near edges, as a share of the summary's held-out error."""
     place_weight: Weight = 0.5
     """Weight of the dot regression to the sub-grade prototypes."""
     score_weight: Weight = 0.5
     """Weight of the squared error of the score."""
-    separation_weight: Weight = 0.1
-    """Weight of the term that keeps features of different grades apart."""
+    cells_weight: Weight = 1.0
+    """Weight of the ranked probability score of the distribution over all sub-grades."""
     summary_share: Share = 0.5
-    """Share of the closed-form summary read-out in the level; 0 leaves it out."""
-    summary_segments: Annotated[int, Between(0, 1000)] = 8
+    """Share of the closed-form summary read-out in the pool; 0 leaves it out."""
+    summary_segments: Annotated[int, Between(0, 1000)] = 16
     """Time segments that the summary read-out sees beside the whole performance."""
 
     search = {
         "model.grades": Choices(2, 3, 4, 6, 8),
         "model.spacing": Choices("equal-count", "equal-width"),
         "model.summary_share": Choices(0.25, 0.5, 0.75),
-        "model.summary_segments": Choices(0, 4, 8, 16),
+        "model.summary_segments": Choices(0, 8, 16, 24),
         "model.dropout": Choices(0.1, 0.3, 0.5),
         "training.learning_rate": Range(3e-4, 3e-3, log=True),
         "training.epochs": Choices(20, 40, 80),

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cofinal.grades import grade_edges, to_unit_score
+from cofinal.grades import to_unit_score
 from cofinal.layers.losses import scaled_squared_error
 from cofinal.layers.whitening import ClipWhitening
 from cofinal.methods.action_net import ActionNetSettings
@@ -89,9 +89,8 @@ class ActionNet(AssessmentModel):
 
     def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns the score range, mean and deviation of unit scores, and principal components."""
-        edges_KG = np.stack([grade_edges(column, grades=1) for column in labels.scores_NK.T])
-        self.edges_KG.copy_(torch.from_numpy(edges_KG))
-        unit_NK = to_unit_score(labels.scores_NK, edges_KG)
+        self.learn_range(labels.scores_NK)
+        unit_NK = to_unit_score(labels.scores_NK, self.range_K2.double().numpy())
         self.mean_K.copy_(torch.from_numpy(unit_NK.mean(0)))
         self.spread_K.copy_(torch.from_numpy(unit_NK.std(0)))
         self.whitening.fit(clips)
@@ -111,13 +110,11 @@ class ActionNet(AssessmentModel):
         share_BKT = self.attention(clips_BTD, context_BTD, mask_BT)
         pooled_BKD = self.dropout(share_BKT @ (clips_BTD + context_BTD))
         deviation_BK = (pooled_BKD * self.regressor_KD).sum(-1) + self.bias_K
-        return ModelOutput(
-            unit_score_BK=self.mean_K + self.spread_K * deviation_BK,
-            attention_BKGT=share_BKT.unsqueeze(2),
-        )
+        unit_BK = self.mean_K + self.spread_K * deviation_BK
+        return ModelOutput(unit_BK, attention_BKGT=share_BKT.unsqueeze(2))
 
     def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Squared error of the score, in training deviations."""
         predicted_BK = self.look(staged.values_BTC, staged.mask_BT).unit_score_BK
-        unit_BK = to_unit_score(labels.scores_NK, self.edges_KG)
+        unit_BK = to_unit_score(labels.scores_NK, self.range_K2)
         return {"score": scaled_squared_error(predicted_BK, unit_BK, self.spread_K)}

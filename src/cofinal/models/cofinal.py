@@ -3,18 +3,22 @@
 Paper: "CoFInAl: Enhancing Action Quality Assessment with Coarse-to-Fine Instruction Alignment",
 IJCAI 2024, https://arxiv.org/abs/2404.13999.
 Reproduced: temporal fusion of clips, grade parsing by learned grade prototypes, fine-grained
-scoring against a fixed simplex frame of sub-grade prototypes, score = grade + place in the grade,
-and the three loss terms. Differs from the released program: grades are intervals of the score
-scale with ordered probabilities; the place spans the whole grade; sub-grades are ordered; padding
-is invisible; nothing crosses between videos of a batch; one model serves several targets.
-Added: a read-out that sees time averages (docs/recipe.md has what it brings).
+scoring against a fixed simplex frame of sub-grade prototypes, dot regression to these. Differs:
+grades are intervals of the score scale; a prototype answers for its own grade alone; grade and
+sub-grade together are one distribution over the score scale, whose mean is the score; padding is
+invisible; nothing crosses between videos of a batch; one model serves several targets.
+Added: a closed-form read-out that sees time averages (docs/recipe.md has what it brings).
 
-Letters: B videos, T clips, C backbone channels, D model width, G grades, S sub-grades,
-E embedding width of the frame, K targets, N performances.
+What a prototype gathers is a sum over clips, with nothing non-linear after it, so every clip has a
+vote for every grade, and the votes add up to the grade's logit.
+
+Letters: B videos, T clips, C backbone channels, D model width, G grades, S sub-grades, L = G S
+cells, E embedding width of the frame, K targets, N performances.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,40 +27,36 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cofinal.grades import (
-    expected_score,
-    grade_edges,
-    place_in_grades,
-    to_unit_score,
-    unit_edges,
-)
-from cofinal.layers.attention import DecoderBlock, EncoderBlock, relative_time_code
-from cofinal.layers.etf import direction_to_place, place_to_direction, simplex_etf
+from cofinal.grades import grade_edges, place_in_grades, to_unit_score, unit_edges
+from cofinal.layers.attention import EncoderBlock, relative_time_code
+from cofinal.layers.etf import simplex_etf
 from cofinal.layers.losses import (
     dot_regression,
     grade_cross_entropy,
-    prototype_separation,
+    ranked_probability_score,
     scaled_squared_error,
 )
-from cofinal.layers.summary import whole_and_segments
+from cofinal.layers.quantiles import LOGISTIC_SCALE, cell_edges, of_cells, of_logistic
 from cofinal.layers.whitening import ClipWhitening
 from cofinal.methods.cofinal import CoFInAlSettings
 from cofinal.models.interface import (
     AssessmentModel,
+    ClipPoints,
     Labels,
     ModelOutput,
     StagedClips,
     Task,
-    summarise_each,
+    pad_clips,
 )
-from cofinal.models.ridge import RidgeReadout, solve_ridge
-
-# A logistic distribution of this scale has standard deviation one.
-LOGISTIC_SCALE = 3**0.5 / torch.pi
+from cofinal.models.summary import SummaryReadout
+from cofinal.models.votes import points_of_votes
 
 
 class TemporalFusion(nn.Module):
-    """TFM: projects clips to the model width and lets them exchange information over time."""
+    """TFM: projects clips to the model width and lets them exchange information over time.
+
+    Without encoder layers nothing crosses between clips: a clip's vote then rests on it alone.
+    """
 
     def __init__(self, settings: CoFInAlSettings, channels: int) -> None:
         super().__init__()
@@ -83,66 +83,38 @@ class TemporalFusion(nn.Module):
 
 
 class GradeParsing(nn.Module):
-    """GPM: learned grade prototypes ask the fused clips for evidence of their grade."""
+    """GPM: learned grade prototypes ask the fused clips; each gathers a feature of its own."""
 
     def __init__(self, settings: CoFInAlSettings, targets: int) -> None:
         super().__init__()
         K, G, D = targets, settings.grades, settings.width
         self.prototypes_KGD = nn.Parameter(torch.randn(K, G, D) * 0.5)
-        self.blocks = nn.ModuleList(
-            DecoderBlock(D, settings.heads, settings.dropout)
-            for _ in range(settings.decoder_layers)
-        )
-        self.norm = nn.LayerNorm(D)
+        self.to_key = nn.Linear(D, D)
+        self.to_value = nn.Sequential(nn.Linear(D, D, bias=False), nn.Dropout(settings.dropout))
 
-    def forward(self, fused_BTD: Tensor, mask_BT: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns grade features (B, K, G, D) and their attention to clips (B, K, G, T)."""
-        B, T, _ = fused_BTD.shape
-        K, G, D = self.prototypes_KGD.shape
-        query_BQD = self.prototypes_KGD.reshape(1, K * G, D).expand(B, -1, -1)
-        for block in self.blocks:
-            query_BQD, attention_BQT = block(query_BQD, fused_BTD, mask_BT)
-        return self.norm(query_BQD).view(B, K, G, D), attention_BQT.view(B, K, G, T)
+    def forward(self, fused_BTD: Tensor, mask_BT: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns grade features (B, K, G, D), attention (B, K, G, T) and values (B, T, D).
 
-
-class SummaryReadout(nn.Module):
-    """Closed-form read-out of the time average and of soft segments: a level without gradients."""
-
-    def __init__(self, channels: int, targets: int, segments: int) -> None:
-        super().__init__()
-        self.segments = segments
-        self.readout = RidgeReadout(channels * (1 + segments), targets)
-
-    def features(self, clips_BTC: Tensor, mask_BT: Tensor) -> Tensor:
-        """Returns (B, C * (1 + segments))."""
-        return whole_and_segments(clips_BTC, mask_BT, self.segments)
-
-    def fit(self, clips: Sequence[Tensor], scores_NK: np.ndarray) -> np.ndarray:
-        """Solves the read-out; returns the root mean square leave-one-out error per target."""
-        features_NF = summarise_each(self.features, clips)
-        channels = features_NF.shape[1] // (1 + self.segments)
-        # Half of the weight to the whole performance, half to its segments together.
-        importance_F = np.full(features_NF.shape[1], (0.5 / max(self.segments, 1)) ** 0.5)
-        importance_F[:channels] = 0.5**0.5
-        solution = solve_ridge(features_NF, scores_NK, importance_F)
-        self.readout.set(solution)
-        return solution.held_out_error_K
-
-    def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> Tensor:
-        """Returns points (B, K)."""
-        return self.readout(self.features(clips_BTC, mask_BT))
+        feature = sum over clips of attention x value.
+        """
+        key_BTD, value_BTD = self.to_key(fused_BTD), self.to_value(fused_BTD)
+        likeness_BKGT = torch.einsum("kgd,btd->bkgt", self.prototypes_KGD, key_BTD)
+        likeness_BKGT = likeness_BKGT / math.sqrt(key_BTD.shape[-1])
+        attention_BKGT = likeness_BKGT.masked_fill(~mask_BT[:, None, None], -math.inf).softmax(-1)
+        feature_BKGD = torch.einsum("bkgt,btd->bkgd", attention_BKGT, value_BTD)
+        return feature_BKGD, attention_BKGT, value_BTD
 
 
 @dataclass
 class View:
-    """What the network sees in a performance, before it is placed on the score scale."""
+    """What the prototypes gathered from a performance: sums over its clips."""
 
-    level_BK: Tensor
-    """Overall level as a unit score: a bias plus the evidence of every grade."""
-    grade_features_BKGD: Tensor
-    correction_BKGE: Tensor
-    """How each grade's feature moves the place that the level implies."""
+    logits_BKG: Tensor
+    """Coarse: for each grade, from its own feature only."""
+    fine_BKGE: Tensor
+    """Fine: each grade's vector, not yet normalised."""
     attention_BKGT: Tensor
+    values_BTD: Tensor
 
 
 class CoFInAl(AssessmentModel):
@@ -150,7 +122,8 @@ class CoFInAl(AssessmentModel):
 
     Settings = CoFInAlSettings
     etf_SE: Tensor
-    level_error_K: Tensor
+    mean_logits_KG: Tensor
+    mean_fine_KGE: Tensor
 
     def __init__(self, task: Task, settings: CoFInAlSettings) -> None:
         super().__init__(task, settings, settings.grades)
@@ -158,115 +131,136 @@ class CoFInAl(AssessmentModel):
         self.whitening = ClipWhitening(task.channels, settings.principal_components)
         self.fusion = TemporalFusion(settings, self.whitening.width)
         self.parsing = GradeParsing(settings, K)
-        self.evidence_KGD = nn.Parameter(torch.randn(K, G, D) * 0.02)
-        self.level_bias_K = nn.Parameter(torch.full((K,), 0.5))
-        self.to_correction = nn.Linear(D, E, bias=False)
+        self.vote_KGD = nn.Parameter(torch.randn(K, G, D) * 0.02)
+        self.bias_KG = nn.Parameter(torch.zeros(K, G))
+        self.to_fine = nn.Linear(D, E, bias=False)
+        self.log_sharpness_K = nn.Parameter(torch.full((K,), math.log(settings.sharpness)))
         self.summary = SummaryReadout(task.channels, K, settings.summary_segments)
         # The frame is one of many equal rotations; members of an ensemble share this one.
         generator = torch.Generator().manual_seed(0)
         self.register_buffer("etf_SE", simplex_etf(settings.sub_grades, E, generator))
-        self.register_buffer("level_error_K", torch.ones(K))
+        self.register_buffer("mean_logits_KG", torch.zeros(K, G))
+        self.register_buffer("mean_fine_KGE", torch.zeros(K, G, E))
 
     def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
-        """Learns grade edges, whitening, summary read-out and how far a level can be trusted."""
+        """Learns grade edges, whitening, and the summary read-out with its held-out error."""
         scores_NK = labels.scores_NK
         edges_KG = np.stack(
             [grade_edges(s, self.settings.grades, self.settings.spacing) for s in scores_NK.T]
         )
         self.edges_KG.copy_(torch.from_numpy(edges_KG))
+        self.range_K2.copy_(self.edges_KG[:, [0, -1]])
         self.whitening.fit(clips)
-        # Held-out error of the summary, as a unit score: the width of the grade probabilities.
-        # Training errors would not do, since a trained network has next to none.
-        error_K = self.summary.fit(clips, scores_NK) / (edges_KG[:, -1] - edges_KG[:, 0])
-        self.level_error_K.copy_(torch.from_numpy(error_K))
-        unit_NK = to_unit_score(torch.from_numpy(scores_NK).float(), self.edges_KG)
-        with torch.no_grad():
-            self.level_bias_K.copy_(unit_NK.mean(0))
-
-    @torch.no_grad()
-    def start_from(self, prepared: AssessmentModel) -> None:
-        """Takes over what another member prepared; the level starts at the mean score."""
-        super().start_from(prepared)
-        assert isinstance(prepared, CoFInAl)
-        self.level_bias_K.copy_(prepared.level_bias_K)
+        # The unit of every loss term: training errors would not do, since a trained network has
+        # next to none.
+        self.learn_error(self.summary.fit(clips, scores_NK))
 
     def fixed_stage(self, clips: Tensor) -> Tensor:
         """Whitened principal components of the clips."""
         return self.whitening(clips)
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
-        """Clips -> fused clips -> grade features -> grade and place in the grade -> score."""
+        """Clips -> fused clips -> grade features -> grade, sub-grade -> one distribution."""
         view = self.look(self.fixed_stage(clips_BTC), mask_BT)
+        mass_BKL = self.cells(view.logits_BKG, view.fine_BKGE)
         share = self.settings.summary_share
-        if share:
-            points_BK = self.summary(clips_BTC, mask_BT)
-            summary_BK = to_unit_score(points_BK, self.edges_KG).to(view.level_BK.dtype)
-            view.level_BK = (1 - share) * view.level_BK + share * summary_BK
-        return self.assess(view)
+        summary_BK = to_unit_score(self.summary(clips_BTC, mask_BT), self.range_K2)
+        return ModelOutput(
+            unit_score_BK=(1 - share) * self.mean(mass_BKL) + share * summary_BK,
+            parts=[
+                of_cells(mass_BKL, self.cell_edges(), 1 - share),
+                of_logistic(summary_BK, self.error_K, share),
+            ],
+            votes_BKGT=self.votes(view),
+            attention_BKGT=view.attention_BKGT,
+        )
 
     def look(self, staged_BTC: Tensor, mask_BT: Tensor) -> View:
-        """TFM and GPM: fuses the clips, then lets each grade prototype gather its evidence."""
+        """TFM, then GPM: coarse and fine answer of every grade prototype."""
         fused_BTD = self.fusion(staged_BTC, mask_BT)
-        features_BKGD, attention_BKGT = self.parsing(fused_BTD, mask_BT)
-        evidence_BKG = (features_BKGD * self.evidence_KGD).sum(-1)
-        level_BK = self.level_bias_K + evidence_BKG.sum(-1) / self.settings.grades
-        return View(level_BK, features_BKGD, self.to_correction(features_BKGD), attention_BKGT)
+        feature_BKGD, attention_BKGT, value_BTD = self.parsing(fused_BTD, mask_BT)
+        logits_BKG = (feature_BKGD * self.vote_KGD).sum(-1) + self.bias_KG
+        return View(logits_BKG, self.to_fine(feature_BKGD), attention_BKGT, value_BTD)
 
-    def assess(self, view: View) -> ModelOutput:
-        """Coarse, then fine: grade probabilities, place in each grade, expected score."""
-        probabilities_BKG = self.grade_probabilities(view.level_BK, self.level_error_K)
-        edges_KG = self.edges_as(view.level_BK)
-        # FGS: the level implies a direction in the frame; the grade's feature corrects it.
-        implied_BKGE = place_to_direction(place_in_grades(view.level_BK, edges_KG), self.etf_SE)
-        direction_BKGE = F.normalize(
-            implied_BKGE + self.settings.correction_share * view.correction_BKGE, dim=-1
-        )
-        place_BKG = direction_to_place(direction_BKGE, self.etf_SE)
-        return ModelOutput(
-            unit_score_BK=expected_score(probabilities_BKG, place_BKG, edges_KG),
-            grade_probabilities_BKG=probabilities_BKG,
-            place_BKG=place_BKG,
-            attention_BKGT=view.attention_BKGT,
-            extras={"direction_BKGE": direction_BKGE, "level_BK": view.level_BK},
-        )
+    def cells(self, logits_BKG: Tensor, fine_BKGE: Tensor) -> Tensor:
+        """Probability (B, K, L) of every sub-grade of every grade, lowest first.
 
-    def grade_probabilities(self, level_BK: Tensor, spread_K: Tensor) -> Tensor:
-        """Ordered grades: P(score above an edge) falls with the edge, so neighbours come first.
-
-        Cumulative logistic link; P(grade) = P(above its lower edge) - P(above its upper edge).
+        Coarse: softmax over grades. Fine (FGS): softmax over the frame's sub-grade prototypes.
         """
-        inner_KG = self.edges_as(level_BK)[:, 1:-1]
-        scale_K1 = (LOGISTIC_SCALE * spread_K).unsqueeze(-1)
-        above_BKG = torch.sigmoid((level_BK.unsqueeze(-1) - inner_KG) / scale_K1)
-        certain = torch.ones_like(level_BK).unsqueeze(-1)
-        return torch.cat([certain, above_BKG], -1) - torch.cat([above_BKG, 0 * certain], -1)
+        cosine_BKGS = self.cosines(fine_BKGE)
+        sharpness_K11 = self.log_sharpness_K.exp()[:, None, None]
+        inside_BKGS = (sharpness_K11 * cosine_BKGS).softmax(-1)
+        return (logits_BKG.softmax(-1).unsqueeze(-1) * inside_BKGS).flatten(-2)
 
-    def edges_as(self, like: Tensor) -> Tensor:
-        """Grade edges as unit scores (K, G + 1), in the precision of `like`."""
-        return unit_edges(self.edges_KG).to(like.dtype)
+    def cosines(self, fine_BKGE: Tensor) -> Tensor:
+        """Likeness (B, K, G, S) of each grade's vector to the sub-grade prototypes."""
+        return F.normalize(fine_BKGE, dim=-1) @ self.etf_SE.T.to(fine_BKGE.dtype)
+
+    def mean(self, mass_BKL: Tensor) -> Tensor:
+        """Mean (B, K) of the distribution over cells, as a unit score."""
+        edges_KL = self.cell_edges()
+        return (mass_BKL * (edges_KL[:, 1:] + edges_KL[:, :-1]) / 2).sum(-1)
+
+    def cell_edges(self) -> Tensor:
+        """Edges (K, L + 1) of the sub-grades as unit scores."""
+        return cell_edges(unit_edges(self.edges_KG), self.settings.sub_grades)
+
+    def mean_of(self, logits_BKG: Tensor, fine_BKGE: Tensor) -> Tensor:
+        """Mean (B, K) of the distribution that logits and fine vectors give."""
+        return self.mean(self.cells(logits_BKG, fine_BKGE))
+
+    def votes(self, view: View) -> Tensor:
+        """What each clip says for (above zero) or against each grade: (B, K, G, T).
+
+        A clip's attention times its value; their sum over clips is the grade's logit, less what
+        all grades have in common, which decides nothing, and the bias.
+        """
+        said_BKGT = torch.einsum("kgd,btd->bkgt", self.vote_KGD, view.values_BTD)
+        votes_BKGT = view.attention_BKGT * said_BKGT
+        return votes_BKGT - votes_BKGT.mean(2, keepdim=True)
 
     def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
-        """Coarse, fine, separation and score terms of the network alone.
+        """Coarse and fine term, and two of the distribution, of the network alone.
 
         The summary read-out has its own closed-form training: fitted values of one would teach the
         other to rely on what it has learned by heart.
         """
-        settings = self.settings
-        view = self.look(staged.values_BTC, staged.mask_BT)
-        output = self.assess(view)
-        assert output.grade_probabilities_BKG is not None
-        unit_BK = to_unit_score(labels.scores_NK, self.edges_KG).to(view.level_BK.dtype)
-        # Near an edge both grades are right: the target is as soft as a part of the level's error.
-        softness_K = settings.target_softness * self.level_error_K
-        target_BKG = self.grade_probabilities(unit_BK, softness_K)
-        place_BKG = place_in_grades(unit_BK, self.edges_as(unit_BK))
-        true_direction_BKGE = place_to_direction(place_BKG, self.etf_SE)
+        settings, view = self.settings, self.look(staged.values_BTC, staged.mask_BT)
+        unit_BK = to_unit_score(labels.scores_NK, self.range_K2)
+        target_BKG = self.soft_grades(unit_BK)
+        mass_BKL = self.cells(view.logits_BKG, view.fine_BKGE)
         return {
-            "grade": grade_cross_entropy(output.grade_probabilities_BKG, target_BKG),
+            "grade": grade_cross_entropy(view.logits_BKG.softmax(-1), target_BKG),
             "place": settings.place_weight
-            * dot_regression(output.extras["direction_BKGE"], true_direction_BKGE, target_BKG),
+            * dot_regression(self.true_cosines(view.fine_BKGE, unit_BK), target_BKG),
+            "cells": settings.cells_weight
+            * ranked_probability_score(mass_BKL, unit_BK, self.cell_edges(), self.error_K),
             "score": settings.score_weight
-            * scaled_squared_error(output.unit_score_BK, unit_BK, self.level_error_K),
-            "separation": settings.separation_weight
-            * prototype_separation(view.grade_features_BKGD),
+            * scaled_squared_error(self.mean(mass_BKL), unit_BK, self.error_K),
         }
+
+    def soft_grades(self, unit_BK: Tensor) -> Tensor:
+        """True grade (B, K, G), softened: near an edge both grades are right."""
+        inner_KG = unit_edges(self.edges_KG)[:, 1:-1]
+        scale_K1 = (LOGISTIC_SCALE * self.settings.target_softness * self.error_K).unsqueeze(-1)
+        above_BKG = torch.sigmoid((unit_BK.unsqueeze(-1) - inner_KG) / scale_K1)
+        return F.pad(above_BKG, (1, 0), value=1.0) - F.pad(above_BKG, (0, 1), value=0.0)
+
+    def true_cosines(self, fine_BKGE: Tensor, unit_BK: Tensor) -> Tensor:
+        """Likeness (B, K, G) of each grade's vector to the prototype of the true sub-grade."""
+        sub_grades = self.settings.sub_grades
+        place_BKG = place_in_grades(unit_BK, unit_edges(self.edges_KG))
+        # A diverged training must end in a loss that is no number, not in an index that is none.
+        cell_BKG = (place_BKG.nan_to_num() * sub_grades).long().clamp(max=sub_grades - 1)
+        return self.cosines(fine_BKGE).gather(-1, cell_BKG.unsqueeze(-1)).squeeze(-1)
+
+    @torch.no_grad()
+    def finish(self, staged: Sequence[Tensor]) -> None:
+        """Learns what the prototypes gather from the average training performance."""
+        views = [self.look(*pad_clips([clips])) for clips in staged]
+        self.mean_logits_KG.copy_(torch.cat([view.logits_BKG for view in views]).mean(0))
+        self.mean_fine_KGE.copy_(torch.cat([view.fine_BKGE for view in views]).mean(0))
+
+    def clip_points(self, clips_TC: Tensor) -> ClipPoints:
+        """What each clip added to the answer at the average; see `models.votes`."""
+        return points_of_votes(self, clips_TC)

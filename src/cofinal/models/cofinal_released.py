@@ -118,7 +118,7 @@ class ReleasedCoFInAl(Gdlt):
 
     def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Coarse squared errors, fine L1 and the hardest-triplet term, summed over targets."""
-        unit_BK = to_unit_score(labels.scores_NK, self.edges_KG).to(staged.values_BTC.dtype)
+        unit_BK = to_unit_score(labels.scores_NK, self.range_K2).to(staged.values_BTC.dtype)
         losses: dict[str, Tensor] = {}
         for network, unit_B in zip(self.networks, unit_BK.T, strict=True):
             for name, value in self.network_loss(network, staged, unit_B).items():

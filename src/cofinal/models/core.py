@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cofinal.grades import expected_score, grade_edges, grade_of, to_unit_score
+from cofinal.grades import expected_score, grade_of, to_unit_score
 from cofinal.layers.losses import TINY, group_cross_entropy
 from cofinal.layers.summary import soft_segments
 from cofinal.layers.whitening import ClipWhitening
@@ -130,11 +130,10 @@ class CoRe(AssessmentModel):
 
     def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns score range, groups of differences and principal components; picks exemplars."""
-        edges_KG = np.stack([grade_edges(column, grades=1) for column in labels.scores_NK.T])
-        unit_NK = to_unit_score(labels.scores_NK, edges_KG)
+        self.learn_range(labels.scores_NK)
+        unit_NK = to_unit_score(labels.scores_NK, self.range_K2.double().numpy())
         groups = 2**self.settings.depth
         difference_KR = np.stack([difference_edges(column, groups) for column in unit_NK.T])
-        self.edges_KG.copy_(torch.from_numpy(edges_KG))
         self.difference_edges_KR.copy_(torch.from_numpy(difference_KR))
         self.whitening.fit(clips)
         for place, index in enumerate(even_choice(unit_NK, self.settings.exemplars)):
@@ -157,7 +156,7 @@ class CoRe(AssessmentModel):
         chance_BEKR, place_BEKR = self.compare(own_BD, exemplar_ED, self.exemplar_scores_EK)
         difference_BEK = self.difference(chance_BEKR, place_BEKR)
         return ModelOutput(
-            unit_score_BK=(self.exemplar_scores_EK + difference_BEK).mean(1),
+            (self.exemplar_scores_EK + difference_BEK).mean(1),
             extras={"difference_BEK": difference_BEK, "chance_BEKR": chance_BEKR},
         )
 
@@ -200,7 +199,7 @@ class CoRe(AssessmentModel):
     def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Group and place terms; the exemplars of a performance are all others of the batch."""
         own_BD = self.features(self.segments(staged.values_BTC, staged.mask_BT))
-        unit_BK = to_unit_score(labels.scores_NK, self.edges_KG)
+        unit_BK = to_unit_score(labels.scores_NK, self.range_K2)
         other_BE = others(len(own_BD), own_BD.device)
         chance_BEKR, place_BEKR = self.compare(own_BD, own_BD[other_BE], unit_BK[other_BE])
         member_BEKR, true_BEKR = self.leaves(unit_BK.unsqueeze(1) - unit_BK[other_BE])

@@ -34,13 +34,13 @@ class DeviationModel(AssessmentModel):
     def learn_scale(self, scores_NK: np.ndarray) -> None:
         """Learns the score range, and mean and deviation of the training scores."""
         self.learn_range(scores_NK)
-        unit_NK = to_unit_score(torch.from_numpy(scores_NK), self.edges_KG.double())
+        unit_NK = to_unit_score(torch.from_numpy(scores_NK), self.range_K2.double())
         self.mean_K.copy_(unit_NK.mean(0))
         self.spread_K.copy_(unit_NK.std(0, correction=0))
 
     def deviation(self, scores_BK: Tensor) -> Tensor:
         """Scores in points as deviations (B, K)."""
-        deviation_BK: Tensor = to_unit_score(scores_BK, self.edges_KG) - self.mean_K
+        deviation_BK: Tensor = to_unit_score(scores_BK, self.range_K2) - self.mean_K
         return deviation_BK / self.spread_K
 
     def assessed(self, deviation_BK: Tensor, **extras: Tensor) -> ModelOutput:

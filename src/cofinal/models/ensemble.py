@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cofinal.models.interface import AssessmentModel, ModelOutput
+from cofinal.distributions import ScoreDistribution
+from cofinal.models.interface import AssessmentModel, ClipPoints, ModelOutput
 
 
 class Ensemble(nn.Module):
-    """Averages its members so that score = expectation over grades holds for the average too."""
+    """Averages its members: scores, votes, and distributions by their quantile functions."""
 
     def __init__(self, members: Sequence[AssessmentModel]) -> None:
         super().__init__()
@@ -23,31 +24,47 @@ class Ensemble(nn.Module):
     @property
     def first(self) -> AssessmentModel:
         """A member; task, settings and score range are the same in all."""
-        member = self.members[0]
+        return self.member(0)
+
+    def member(self, number: int) -> AssessmentModel:
+        """A member by its number from 0."""
+        member = self.members[number]
         assert isinstance(member, AssessmentModel)
         return member
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
-        """Assesses a batch: means over members; places weighted by how probable their grade is."""
+        """Assesses a batch: means over members, and their distributions for the pool."""
         # A caller's own mixed precision must not change a score.
         with torch.autocast(clips_BTC.device.type, enabled=False):
             outputs: list[ModelOutput] = [member(clips_BTC, mask_BT) for member in self.members]
-        if len(outputs) == 1:
-            return outputs[0]
-        unit_MBK = torch.stack([output.unit_score_BK for output in outputs])
-        answer = ModelOutput(unit_score_BK=unit_MBK.mean(0))
-        if outputs[0].grade_probabilities_BKG is not None:
-            chance = torch.stack([output.grade_probabilities_BKG for output in outputs])  # type: ignore[misc]
-            place = torch.stack([output.place_BKG for output in outputs])  # type: ignore[misc]
-            answer.grade_probabilities_BKG = chance.mean(0)
-            # Weighted so that the mean of expected scores is the expectation of the means.
-            answer.place_BKG = (chance * place).sum(0) / chance.sum(0).clamp(min=1e-12)
-        if outputs[0].attention_BKGT is not None:
-            answer.attention_BKGT = torch.stack(
-                [output.attention_BKGT for output in outputs]  # type: ignore[misc]
-            ).mean(0)
-        return answer
+        return ModelOutput(
+            unit_score_BK=torch.stack([output.unit_score_BK for output in outputs]).mean(0),
+            parts=[part for output in outputs for part in output.parts],
+            votes_BKGT=_mean([output.votes_BKGT for output in outputs]),
+            attention_BKGT=_mean([output.attention_BKGT for output in outputs]),
+        )
+
+    def distribution(self, output: ModelOutput) -> ScoreDistribution:
+        """Distributions (B, K) in points, pooled over members."""
+        return self.first.distribution(output)
+
+    def clip_points(self, clips_TC: Tensor) -> ClipPoints | None:
+        """What each clip (T, C) added to the answer at the average: means over members."""
+        each = [self.member(i).clip_points(clips_TC) for i in range(len(self.members))]
+        found = [points for points in each if points is not None]
+        if not found:
+            return None
+        return ClipPoints(
+            torch.stack([points.average_K for points in found]).mean(0),
+            torch.stack([points.points_KT for points in found]).mean(0),
+        )
 
     def score(self, output: ModelOutput) -> Tensor:
         """Scores in points (B, K)."""
         return self.first.score(output)
+
+
+def _mean(several: Sequence[Tensor | None]) -> Tensor | None:
+    """Mean over members of what all or none of them have."""
+    there = [one for one in several if one is not None]
+    return torch.stack(there).mean(0) if there else None

@@ -119,26 +119,29 @@ class Gdlt(AssessmentModel):
             self.network_class(task.channels, settings) for _ in task.targets
         )
         if settings.score_unit:
-            self.edges_KG.copy_(torch.tensor([0.0, settings.score_unit]).expand_as(self.edges_KG))
+            self.range_K2.copy_(torch.tensor([0.0, settings.score_unit]).expand_as(self.range_K2))
+            self.edges_KG.fill_(torch.nan)  # not known of a checkpoint of the authors
 
     def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
-        """Learns the score range, unless scores are divided by a constant as released."""
-        if not self.settings.score_unit:
-            self.learn_range(labels.scores_NK)
+        """Learns grades, and the range unless scores are divided by a constant as released."""
+        released_K2 = self.range_K2.clone()
+        self.learn_range(labels.scores_NK)
+        if self.settings.score_unit:
+            self.range_K2.copy_(released_K2)
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch, each video as if it were alone."""
         answers = [network(clips_BTC.float(), mask_BT) for network in self.networks]
         stacked = {name: torch.stack([a[name] for a in answers], 1) for name in answers[0]}
         return ModelOutput(
-            unit_score_BK=stacked.pop("unit_score"),
+            stacked.pop("unit_score"),
             attention_BKGT=stacked.pop("attention", None),
             extras=stacked,
         )
 
     def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Squared error of the unit score and the hardest-triplet term, summed over targets."""
-        unit_BK = to_unit_score(labels.scores_NK, self.edges_KG).to(staged.values_BTC.dtype)
+        unit_BK = to_unit_score(labels.scores_NK, self.range_K2).to(staged.values_BTC.dtype)
         answers = [network(staged.values_BTC, staged.mask_BT) for network in self.networks]
         coarse_K = [F.mse_loss(a["coarse"], unit_BK[:, k]) for k, a in enumerate(answers)]
         triplet_K = [hardest_triplet(a["prototype_features"]) for a in answers]

@@ -18,8 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
-from cofinal.grades import grade_edges, to_score
+from cofinal.grades import GRADES, to_score, usual_edges
+from cofinal.layers.quantiles import QuantileFunction, of_logistic, pool
 
 
 @dataclass(frozen=True)
@@ -68,15 +70,27 @@ class ModelOutput:
     """Answers for a batch. Optional fields are None where a method has no such notion."""
 
     unit_score_BK: Tensor
-    """Score as a share of the model's score range; see `AssessmentModel.edges_KG`."""
-    grade_probabilities_BKG: Tensor | None = None
-    """Probability of each grade, lowest first, summing to one."""
-    place_BKG: Tensor | None = None
-    """Place in [0, 1] inside each grade, if the performance has that grade."""
+    """Score as a share of the model's score range: the mean of the pooled parts; see
+    `AssessmentModel.edges_KG`."""
+    parts: list[QuantileFunction] = field(default_factory=list)
+    """Distributions whose pool is the answer; of a method that predicts a score alone none: the
+    answer is then a logistic distribution around it, as wide as the method's error."""
+    votes_BKGT: Tensor | None = None
+    """What each clip says for or against each grade; zero on padding."""
     attention_BKGT: Tensor | None = None
-    """Share of each grade prototype's attention to each clip; zero on padding, summing to one."""
+    """Share of each prototype's attention to each clip; zero on padding, summing to one."""
     extras: dict[str, Tensor] = field(default_factory=dict)
     """Further tensors of a method, for its loss and for tests."""
+
+
+@dataclass(frozen=True)
+class ClipPoints:
+    """An answer taken apart: average_K + points_KT.sum(1) is the score, in points."""
+
+    average_K: Tensor
+    """The answer at the average of the training performances."""
+    points_KT: Tensor
+    """What each clip added to it."""
 
 
 class AssessmentModel(nn.Module):
@@ -89,14 +103,21 @@ class AssessmentModel(nn.Module):
     holds_performances: ClassVar[bool] = False
     """Whether its tensors hold features of single training performances, as a model card says."""
     edges_KG: Tensor
-    """Edges in points: (K, G + 1); (K, 2), the range alone, where there are no grades."""
+    """Edges of the grades in points, (K, G + 1); not a number where they are not known, as in
+    models imported from their authors."""
+    range_K2: Tensor
+    """Points that the unit scores 0 and 1 stand for."""
+    error_K: Tensor
+    """Root mean square error on performances that took no part in training, as a unit score."""
 
-    def __init__(self, task: Task, settings: Any, grades: int = 1) -> None:
+    def __init__(self, task: Task, settings: Any, grades: int = GRADES) -> None:
         super().__init__()
         self.task = task
         self.settings = settings
-        edges = torch.linspace(0, 1, grades + 1)
-        self.register_buffer("edges_KG", edges.repeat(len(task.targets), 1))
+        targets = len(task.targets)
+        self.register_buffer("edges_KG", torch.linspace(0, 1, grades + 1).repeat(targets, 1))
+        self.register_buffer("range_K2", torch.tensor([0.0, 1.0]).repeat(targets, 1))
+        self.register_buffer("error_K", torch.ones(targets))
 
     def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns what needs no gradients from the training performances.
@@ -109,9 +130,18 @@ class AssessmentModel(nn.Module):
         raise NotImplementedError
 
     def learn_range(self, scores_NK: np.ndarray) -> None:
-        """Sets the score range of a method without grades from training scores in points."""
-        edges = [grade_edges(column, grades=1) for column in scores_NK.T]
-        self.edges_KG.copy_(torch.from_numpy(np.stack(edges)))
+        """Sets grades and score range of a method that has no grades of its own.
+
+        Every method is asked for grades, whether it was made for them or not.
+        """
+        edges_KG = np.stack([usual_edges(column) for column in scores_NK.T])
+        self.edges_KG.copy_(torch.from_numpy(edges_KG))
+        self.range_K2.copy_(self.edges_KG[:, [0, -1]])
+
+    def learn_error(self, error_K: np.ndarray) -> None:
+        """Sets the width of the distribution around every answer, from errors in points."""
+        range_K = (self.range_K2[:, 1] - self.range_K2[:, 0]).cpu()
+        self.error_K.copy_(torch.from_numpy(error_K) / range_K)
 
     @torch.no_grad()
     def start_from(self, prepared: AssessmentModel) -> None:
@@ -136,8 +166,26 @@ class AssessmentModel(nn.Module):
         raise NotImplementedError
 
     def score(self, output: ModelOutput) -> Tensor:
-        """Scores in points (B, K)."""
-        return to_score(output.unit_score_BK.float(), self.edges_KG)
+        """Scores in points (B, K): the means of the distributions, open to gradients."""
+        return to_score(output.unit_score_BK.float(), self.range_K2)
+
+    def distribution(self, output: ModelOutput) -> ScoreDistribution:
+        """Distributions (B, K) in points."""
+        pooled = pool(output.parts or [of_logistic(output.unit_score_BK.float(), self.error_K)])
+        low_K1, high_K1 = self.range_K2.cpu().double().numpy()[:, None].transpose(2, 0, 1)
+        units_BKU = pooled.units_BKU.detach().cpu().numpy()
+        return ScoreDistribution(
+            pooled.levels_BKU.detach().cpu().numpy(),
+            low_K1 + units_BKU * (high_K1 - low_K1),
+            self.edges_KG.cpu().double().numpy(),
+        )
+
+    def finish(self, staged: Sequence[Tensor]) -> None:
+        """Learns what follows from the trained parameters alone; called once, after training."""
+
+    def clip_points(self, clips_TC: Tensor) -> ClipPoints | None:
+        """What each clip (T, C) added to the answer; None for methods that cannot take it apart."""
+        return None
 
     @classmethod
     def has_fixed_stage(cls) -> bool:

@@ -29,9 +29,10 @@ class Mean(AssessmentModel):
     def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Stores the mean of each target."""
         self.learn_range(labels.scores_NK)
+        self.learn_error(labels.scores_NK.std(0))
         self.mean_K.copy_(torch.from_numpy(labels.scores_NK.mean(0)))
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch."""
-        unit_K = to_unit_score(self.mean_K, self.edges_KG)
-        return ModelOutput(unit_score_BK=unit_K.expand(len(clips_BTC), -1))
+        unit_K = to_unit_score(self.mean_K, self.range_K2)
+        return ModelOutput(unit_K.expand(len(clips_BTC), -1))

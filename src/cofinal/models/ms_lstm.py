@@ -118,7 +118,7 @@ class MsLstm(AssessmentModel):
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch."""
         points_BK, _ = self.look(self.fixed_stage(clips_BTC), mask_BT)
-        return ModelOutput(unit_score_BK=to_unit_score(points_BK, self.edges_KG))
+        return ModelOutput(to_unit_score(points_BK, self.range_K2))
 
     def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Squared error in standard deviations of the scores, and the rows' likeness."""

@@ -23,7 +23,9 @@ import torch
 from torch import Tensor, nn
 
 from cofinal.errors import CofinalError
+from cofinal.grades import usual_edges
 from cofinal.layers.losses import divergences
+from cofinal.layers.quantiles import of_bins
 from cofinal.methods.musdl import MusdlSettings
 from cofinal.models.interface import Labels, ModelOutput, StagedClips, Task
 from cofinal.models.usdl import Usdl
@@ -96,6 +98,9 @@ class Musdl(Usdl):
         # The bins span marks as well as scores.
         columns_SNK = np.moveaxis(np.concatenate([scores_NK1, filled_NKJ], -1), -1, 0)
         super().prepare(clips, Labels(columns_SNK.reshape(-1, self.seats[0])))
+        # Grades are those of the scores alone.
+        edges_KG = np.stack([usual_edges(column) for column in labels.scores_NK.T])
+        self.edges_KG[:, 1:-1] = torch.from_numpy(edges_KG[:, 1:-1])
 
     def log_judges(self, hidden_BD: Tensor) -> Tensor:
         """Logarithm of the probability that each judge's mark is in each bin: (B, K, J, L)."""
@@ -105,13 +110,18 @@ class Musdl(Usdl):
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch; the judges' marks (B, K, J), as unit scores, are in `extras`."""
         hidden_BD = self.summary(self.fixed_stage(clips_BTC), mask_BT)
-        marks_BKJ = self.log_judges(hidden_BD).exp() @ self.bins_L
-        final_BK = self.log_distribution(hidden_BD).exp() @ self.bins_L
-        panel_BK = panel_score(marks_BKJ, self.known_KJ)
-        return ModelOutput(
-            unit_score_BK=torch.where(self.known_KJ.any(-1), panel_BK, final_BK),
-            extras={"unit_marks_BKJ": marks_BKJ},
-        )
+        judges_BKJL = self.log_judges(hidden_BD).exp()
+        final_BKL = self.log_distribution(hidden_BD).exp()
+        marks_BKJ, final_BK = judges_BKJL @ self.bins_L, final_BKL @ self.bins_L
+        judged_K = self.known_KJ.any(-1)
+        unit_BK = torch.where(judged_K, panel_score(marks_BKJ, self.known_KJ), final_BK)
+        # Of the panel's distribution the mean mark's shape is told, moved to the panel's score.
+        known_KJ1 = self.known_KJ.unsqueeze(-1)
+        mixed_BKL = (judges_BKJL * known_KJ1).sum(2) / known_KJ1.sum(1).clamp(min=1)
+        shape_BKL = torch.where(judged_K.unsqueeze(-1), mixed_BKL, final_BKL)
+        part = of_bins(shape_BKL, self.bins_L)
+        part.units_BKU = part.units_BKU + (unit_BK - shape_BKL @ self.bins_L).unsqueeze(-1)
+        return ModelOutput(unit_BK, [part], extras={"unit_marks_BKJ": marks_BKJ})
 
     def training_loss(self, staged: StagedClips, labels: Labels[Tensor]) -> dict[str, Tensor]:
         """Divergence from the Gaussians around the judges' marks."""

@@ -117,9 +117,11 @@ class Ridge(AssessmentModel):
     def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Solves the regression."""
         self.learn_range(labels.scores_NK)
-        self.readout.set(solve_ridge(summarise_each(self.features, clips), labels.scores_NK))
+        solution = solve_ridge(summarise_each(self.features, clips), labels.scores_NK)
+        self.readout.set(solution)
+        self.learn_error(solution.held_out_error_K)
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch."""
         points_BK = self.readout(self.features(clips_BTC.float(), mask_BT))
-        return ModelOutput(unit_score_BK=to_unit_score(points_BK, self.edges_KG))
+        return ModelOutput(to_unit_score(points_BK, self.range_K2))

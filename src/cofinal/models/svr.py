@@ -108,4 +108,4 @@ class Svr(AssessmentModel):
         """Assesses a batch."""
         average_BC = time_average(clips_BTC.float(), mask_BT)
         points_BK = self.readout((average_BC - self.mean_C) / self.scale_C)
-        return ModelOutput(unit_score_BK=to_unit_score(points_BK, self.edges_KG))
+        return ModelOutput(to_unit_score(points_BK, self.range_K2))

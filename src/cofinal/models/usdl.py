@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from cofinal.grades import to_unit_score
 from cofinal.layers.losses import distribution_divergence
+from cofinal.layers.quantiles import of_bins
 from cofinal.layers.summary import time_average
 from cofinal.layers.whitening import ClipWhitening
 from cofinal.methods.usdl import UsdlSettings
@@ -78,7 +79,7 @@ class Usdl(AssessmentModel):
 
     def target_distribution(self, scores_BK: Tensor) -> Tensor:
         """Gaussians around scores in points: (B, K, L)."""
-        unit_BK = to_unit_score(scores_BK, self.edges_KG).to(self.bins_L.dtype)
+        unit_BK = to_unit_score(scores_BK, self.range_K2).to(self.bins_L.dtype)
         return score_distribution(unit_BK, self.bins_L, self.settings.spread)
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
@@ -87,6 +88,7 @@ class Usdl(AssessmentModel):
         distribution_BKL = self.log_distribution(hidden_BD).exp()
         return ModelOutput(
             unit_score_BK=distribution_BKL @ self.bins_L,
+            parts=[of_bins(distribution_BKL, self.bins_L)],
             extras={"distribution_BKL": distribution_BKL},
         )
 

@@ -73,14 +73,29 @@ def evidence_bars(value_T: np.ndarray, height: float = BARS) -> Bars:
     return Bars(tuple(boxes), zero, top, bottom)
 
 
-def heat_rows(attention_GT: np.ndarray) -> list[list[float]]:
-    """Attention as strength of colour from 0 to 1, the highest grade's row first.
+@dataclass(frozen=True)
+class Rows:
+    """Strips below the bars: what was said or looked at, clip by clip, the last row first."""
 
-    Full strength is `FULL` times an equal share or, where that is reached, the most there is: so
-    attention that hardly differs looks that way.
+    of: str
+    """What a row stands for: "grade" or "query"."""
+    values: np.ndarray
+    """(rows, T) strength of colour from -1 (against) to 1 (for)."""
+
+
+def rows(predicted: TargetPrediction) -> Rows | None:
+    """Votes for and against each grade, else attention; None for methods without both.
+
+    Full strength of attention is `FULL` times an equal share or, where that is reached, the most
+    there is: so attention that hardly differs looks that way.
     """
-    darkness_GT = attention_GT / max(float(attention_GT.max()), FULL / attention_GT.shape[1])
-    return [[round(float(value), 3) for value in row_T] for row_T in darkness_GT[::-1]]
+    if predicted.votes is not None:
+        strongest = float(np.abs(predicted.votes).max()) or 1.0
+        return Rows("grade", (predicted.votes / strongest)[::-1].round(3))
+    if predicted.attention is None:
+        return None
+    full = max(float(predicted.attention.max()), FULL / predicted.attention.shape[1])
+    return Rows("query", (predicted.attention / full)[::-1].round(3))
 
 
 def time_ticks(performance: Performance) -> list[Tick]:

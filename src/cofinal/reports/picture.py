@@ -13,7 +13,7 @@ import numpy as np
 
 from cofinal.files.figures import INK, PALE, figure
 from cofinal.records import TargetPrediction
-from cofinal.reports.drawing import heat_rows, time_ticks
+from cofinal.reports.drawing import rows, time_ticks
 from cofinal.reports.page_data import Performance, Report
 from cofinal.reports.sentences import place_label
 
@@ -58,7 +58,7 @@ def draw_ranking(f: Any, report: Report) -> None:
 
 
 def draw_performance(f: Any, one: Performance, report: Report) -> None:
-    """Score, time line and attention of every target, one below the other."""
+    """Score, time line and votes of every target, one below the other."""
     warned = "   (unlike the training data: trust the scores less)"
     title = plain(one.id) + (warned if one.explanation.strange else "")
     f.suptitle(title, x=0.02, ha="left", fontsize=12, fontweight="bold")
@@ -68,7 +68,7 @@ def draw_performance(f: Any, one: Performance, report: Report) -> None:
         scale, bars, heat = axes[3 * k : 3 * k + 3]
         draw_scale(scale, one, predicted, report.model.ranges[predicted.target])
         draw_bars(bars, one, predicted.target)
-        draw_attention(heat, one, predicted)
+        draw_rows(heat, one, predicted)
 
 
 def draw_scale(
@@ -111,19 +111,22 @@ def draw_bars(ax: Any, one: Performance, target: str) -> None:
     _clean(ax)
 
 
-def draw_attention(ax: Any, one: Performance, predicted: TargetPrediction) -> None:
-    """Where grades looked; nothing for methods without attention."""
-    if predicted.attention is None:
+def draw_rows(ax: Any, one: Performance, predicted: TargetPrediction) -> None:
+    """What clips say for and against each grade, else attention; nothing for methods without."""
+    strips = rows(predicted)
+    if strips is None:
         ax.set_axis_off()
         return
-    grades, clips = predicted.attention.shape
-    extent = (0, clips, 0.5, grades + 0.5)
-    rows = heat_rows(predicted.attention)
-    limits = {"vmin": 0, "vmax": 1}
-    ax.imshow(rows, "Purples", aspect="auto", extent=extent, interpolation="nearest", **limits)
-    ax.set_yticks(range(1, grades + 1))
+    count, clips = strips.values.shape
+    extent = (0, clips, 0.5, count + 0.5)
+    colours, least = ("PuOr_r", -1) if strips.of == "grade" else ("Purples", 0)
+    limits = {"vmin": least, "vmax": 1}
+    ax.imshow(
+        strips.values, colours, aspect="auto", extent=extent, interpolation="nearest", **limits
+    )
+    ax.set_yticks(range(1, count + 1))
     ax.tick_params(axis="y", labelsize=7)
-    ax.set_ylabel("grade" if predicted.grade else "query", fontsize=SMALL)
+    ax.set_ylabel(strips.of, fontsize=SMALL)
     _time_axis(ax, one)
 
 

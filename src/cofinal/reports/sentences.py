@@ -86,22 +86,16 @@ def score_sentence(entry: TargetPrediction, facts: ModelFacts) -> str:
 
 
 def grade_sentence(entry: TargetPrediction) -> str | None:
-    """Grade and place in words; None for methods without grades."""
-    chances, edges, place = entry.grade_probabilities, entry.grade_edges, entry.place
-    if not chances or not edges or entry.grade is None or place is None:
+    """Grade and place in words; None for models that know no grades."""
+    if entry.grade is None or entry.grade_edges is None:
         return None
-    low, high = edges[entry.grade - 1 : entry.grade + 1]
-    text = (
-        f"Grade {entry.grade} of {len(chances)} is the most probable "
-        f"({percent(chances[entry.grade - 1])}); it spans {points(low)} to "
-        f"{points(high)} points, and the model places the performance {percent(place)} up in it."
+    low, high = entry.grade_edges[entry.grade - 1 : entry.grade + 1]
+    assert entry.at_least is not None and entry.at_most is not None
+    return (
+        f"The score lies in grade {entry.grade} of {entry.grades} ({points(low)} to "
+        f"{points(high)} points), {entry.place_words}. With {percent(entry.at_least)} it is grade "
+        f"{entry.grade} or higher, with {percent(entry.at_most)} grade {entry.grade} or lower."
     )
-    if not low <= entry.score <= high:
-        text += (
-            " The score lies outside of that grade because it weighs all grades by their "
-            "probability."
-        )
-    return text
 
 
 def judges_sentence(entry: TargetPrediction, marks: Sequence[float]) -> str | None:
@@ -132,8 +126,14 @@ def evidence_sentence(evidence: Evidence) -> str:
     """What the bars of the time line mean, and what they do not."""
     if evidence.method == "attention":
         return (
-            "Bars show where the grades looked, weighted by how probable they are. "
+            "Bars show where the model looked. "
             "Looking has no direction: it may have raised the score or lowered it."
+        )
+    if evidence.method == "votes":
+        return (
+            "A bar is the points that its clip added to the answer for an average performance: "
+            "upwards raised the score, downwards lowered it, and all bars together make the "
+            "difference. It is not a judge's deduction."
         )
     what = (
         left_out(evidence.width)
@@ -146,15 +146,32 @@ def evidence_sentence(evidence: Evidence) -> str:
     )
 
 
-def attention_sentence(entry: TargetPrediction) -> str:
-    """What the rows of attention mean, and how much they differ."""
+def rows_sentence(entry: TargetPrediction) -> str:
+    """What the rows below the bars mean."""
+    if entry.votes is not None:
+        return (
+            "The rows below the bars show what each clip says for a grade (blue) and against it "
+            "(orange): the stronger the colour, the more."
+        )
     if entry.attention is None:
         return ""
-    who = "grade" if entry.grade else "query of the model"
     most = float(entry.attention.max()) * entry.attention.shape[1]
     return (
-        f"The rows below the bars show where each {who} looked: the stronger the colour, the more. "
-        f"The most is {most:.1f} times an equal share of attention."
+        "The rows below the bars show where each query of the model looked: the stronger the "
+        f"colour, the more. The most is {most:.1f} times an equal share of attention."
+    )
+
+
+def sum_sentence(entry: TargetPrediction, evidence: Evidence) -> str | None:
+    """The score as a sum; None for evidence that does not add up."""
+    average = evidence.average(entry.target)
+    if average is None:
+        return None
+    rest = entry.score - average
+    sign = "+" if rest >= 0 else MINUS
+    return (
+        f"{points(entry.score)} = {points(average)} for an average performance {sign} "
+        f"{points(abs(rest))}: the bars."
     )
 
 

@@ -186,7 +186,7 @@ def fit(
             advance(epoch + 1, f"loss {sum(losses.values()):.3f}")
     stack.write_to(members)
     for member in members:
-        member.cpu()
+        member.cpu().finish(staged)
 
 
 def train_epoch(
