@@ -22,7 +22,7 @@ from cofinal.evaluation.nested import Choice, choose
 from cofinal.evaluation.store import Finished, Key, identity_of
 from cofinal.files.tensors import check_layout
 from cofinal.models.ensemble import Ensemble
-from cofinal.models.inference import assess_all, predict_scores
+from cofinal.models.inference import predict_distributions, predict_scores
 from cofinal.training.loop import train, train_seeds
 from cofinal.training.runs import marks_fingerprint
 
@@ -215,17 +215,12 @@ class Answer(NamedTuple):
 
 
 def predict_grades(model: Ensemble, held_out: Dataset) -> Answer:
-    """Points, and where the method has grades their probabilities and edges."""
-    edges_KG = model.first.edges_KG.double().numpy()
-    predicted_nK = np.empty((len(held_out), len(edges_KG)))
-    chances_nKG = np.empty((*predicted_nK.shape, edges_KG.shape[1] - 1))
-    graded = False
-    for index, output in assess_all(model, held_out.clips):
-        predicted_nK[index] = model.score(output).double().numpy()
-        if output.grade_probabilities_BKG is not None:
-            graded = True
-            chances_nKG[index] = output.grade_probabilities_BKG.double().numpy()
-    return Answer(predicted_nK, chances_nKG, edges_KG) if graded else Answer(predicted_nK)
+    """Points, and where a model knows the edges of its grades their probabilities and edges."""
+    each = predict_distributions(model, held_out.clips)
+    points_nK = np.stack([one.score for one in each])
+    if not each[0].grades:
+        return Answer(points_nK)
+    return Answer(points_nK, np.stack([one.grade_probabilities for one in each]), each[0].edges)
 
 
 def best_epoch(training: Dataset, held_out: Dataset, preset: Preset) -> np.ndarray:
