@@ -185,8 +185,9 @@ def fit(
                 after_epoch(ensembles(members, len(seeds)))
             advance(epoch + 1, f"loss {sum(losses.values()):.3f}")
     stack.write_to(members)
+    performances = staged.clips_PC.split(staged.length_N.tolist())
     for member in members:
-        member.cpu().finish(staged)
+        member.cpu().finish(performances)
 
 
 def train_epoch(
