@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from cofinal.files.atomic import write_json, write_text
 from cofinal.files.tables import markdown_table
 from cofinal.version import __version__
 
-# What, value, interval, what it means.
+HEAD = ("", "value", "95 % interval", "what it means")
 Row = tuple[str, str, str, str]
 DIFFERENCE_HEAD = (
     "judge", "performances", "bias", "95 % interval", "spread", "limits of agreement",
@@ -50,10 +50,10 @@ class AgreementReport:
 
     def markdown(self) -> str:
         """All tables as Markdown."""
-        parts = ["# Do the judges agree?", f"`{self.command}`"]
+        lines = ["# Do the judges agree?", "", f"`{self.command}`", ""]
         for found in self.targets:
-            parts += target_parts(found, self.group)
-        return "\n\n".join(parts)
+            lines += target_lines(found, self.group)
+        return "\n".join(lines[:-1])
 
     def save(self, stem: str | Path) -> None:
         """Writes STEM.json and STEM.md."""
@@ -61,27 +61,30 @@ class AgreementReport:
         write_text(f"{stem}.md", self.markdown() + "\n")
 
 
-def target_parts(found: TargetAgreement, group: str | None) -> Iterator[str]:
-    """Heading, notes and tables of one target."""
-    yield f"## {found.target}: {found.performances} performances, {len(found.judges)} judges"
-    yield from notes(found, group)
-    yield table(["", "value", "95 % interval", "what it means"], panel_rows(found))
-    yield "Each judge against the mean of the others, in points:"
-    yield table(DIFFERENCE_HEAD, map(difference_row, found.differences))
-    yield (
+def target_lines(found: TargetAgreement, group: str | None) -> list[str]:
+    """Heading, notes and tables of one target, with an empty line behind each."""
+    heading = f"## {found.target}: {found.performances} performances, {len(found.judges)} judges"
+    lines = [line for text in (heading, *notes(found, group)) for line in (text, "")]
+    lines += markdown_table(HEAD, panel_rows(found))
+    lines += ["Each judge against the mean of the others, in points:", ""]
+    lines += markdown_table(DIFFERENCE_HEAD, map(difference_row, found.differences))
+    lines += [
         "A judge with a bias above 0 is generous; of its differences from the others 95 % lie "
-        "between the limits."
-    )
+        "between the limits.",
+        "",
+    ]
     if found.repeats:
-        yield "The same judge again, first mark against last:"
-        yield table(REPEAT_HEAD, map(repeat_row, found.repeats))
-        yield "What a judge does not repeat of its own mark, no agreement with others can exceed."
+        lines += ["The same judge again, first mark against last:", ""]
+        lines += markdown_table(REPEAT_HEAD, map(repeat_row, found.repeats))
+        lines += ["No agreement with others can exceed a judge's with its own marks.", ""]
     if found.model:
-        yield (
+        lines += [
             f"The model as one more judge, on {found.model.performances} performances it was not "
-            "trained on:"
-        )
-        yield table(["", "value", "95 % interval", "what it means"], model_rows(found.model))
+            "trained on:",
+            "",
+        ]
+        lines += markdown_table(HEAD, model_rows(found.model))
+    return lines
 
 
 def notes(found: TargetAgreement, group: str | None) -> Iterator[str]:
@@ -209,11 +212,6 @@ def model_rows(model: ModelAsJudge) -> Iterator[Row]:
         yield "worth in judges", "all", "", "it errs no more than the mean of the whole panel"
     else:
         yield "worth in judges", number(worth, 2), "", "so many judges' mean would err as much"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table as one piece of text."""
-    return "\n".join(markdown_table(head, rows)[:-1])
 
 
 def number(value: float | None, digits: int = 3) -> str:
