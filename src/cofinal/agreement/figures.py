@@ -14,7 +14,7 @@ import numpy as np
 
 from cofinal.agreement.bland_altman import Difference
 from cofinal.agreement.human import mean_of_others
-from cofinal.agreement.model import NAME
+from cofinal.agreement.model import NAME, predicted_points
 from cofinal.agreement.reliability import of_panel
 from cofinal.agreement.study import TargetAgreement
 from cofinal.data.judges import JudgeMarks
@@ -47,9 +47,8 @@ def draw_agreement(
             (row, marks_NJ[:, column[row.judge]], mean_of_others(marks_NJ)[:, column[row.judge]])
             for row in one.differences
         ]
-        if one.model and predictions:
-            points = predictions[one.target]
-            predicted_N = np.array([points.get(identifier, np.nan) for identifier in judged.ids])
+        predicted_N = predicted_points(predictions, one.target, judged.ids)
+        if one.model and predicted_N is not None:
             marked_N = np.isfinite(marks_NJ).sum(1) > 1
             mean_N = np.full(len(marks_NJ), np.nan)
             mean_N[marked_N] = np.nanmean(marks_NJ[marked_N], 1)

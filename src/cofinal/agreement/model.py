@@ -5,7 +5,7 @@ Letters: N performances, J judges, G grades, S bootstrap samples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +72,15 @@ def read_predictions(path: Path, targets: Sequence[str]) -> dict[str, dict[str, 
             value = finite_cell(cells[target + PREDICTED], target + PREDICTED, where)
             points[target].setdefault(cells["id"], []).append(value)
     return {t: {i: float(np.mean(v)) for i, v in by_id.items()} for t, by_id in points.items()}
+
+
+def predicted_points(
+    predictions: Mapping[str, Mapping[str, float]] | None, target: str, ids: Sequence[str]
+) -> np.ndarray | None:
+    """Predictions of performances (N,), NaN where there is none; None if none of the target."""
+    if not predictions or target not in predictions:
+        return None
+    return np.array([predictions[target].get(identifier, np.nan) for identifier in ids])
 
 
 def model_as_judge(

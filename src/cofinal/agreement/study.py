@@ -16,7 +16,7 @@ from cofinal.agreement.alpha import krippendorff
 from cofinal.agreement.bland_altman import Difference, differences
 from cofinal.agreement.human import HumanRow, human_row
 from cofinal.agreement.kappa import grades_of_marks, mean_kappa
-from cofinal.agreement.model import ModelAsJudge, model_as_judge
+from cofinal.agreement.model import ModelAsJudge, model_as_judge, predicted_points
 from cofinal.agreement.reliability import (
     Interval,
     Reliability,
@@ -104,14 +104,12 @@ def study_agreement(
         raise CofinalError(
             f"target {unknown!r} has no marks; choose from {', '.join(judged.marks)}"
         )
-    found = []
-    for target in settings.targets or judged.marks:
-        points = (predictions or {}).get(target)
-        predicted_N = None
-        if points is not None:
-            predicted_N = np.array([points.get(identifier, np.nan) for identifier in judged.ids])
-        found.append(_study(judged, target, settings, groups_N, predicted_N))
-    return found
+    return [
+        _study(
+            judged, target, settings, groups_N, predicted_points(predictions, target, judged.ids)
+        )
+        for target in settings.targets or judged.marks
+    ]
 
 
 def _study(
@@ -129,34 +127,34 @@ def _study(
             f"all marks of {target} are {known[0]:g}; marks that never differ say nothing about "
             "agreement, so leave it out with --targets"
         )
-    judges = judged.judges[target]
+    judges, again = judged.judges[target], judged.again.get(target)
     panel_NJ = seated(marks_NJ)
     marked_N = np.isfinite(marks_NJ).sum(1) > 1
     edges = _edges(np.nanmean(marks_NJ[marked_N], 1), settings)
     reliable = complete_reliability(panel_NJ, groups_N)
+    needed = {f"{w:g}": judges_needed(reliable.icc_one, w) for w in settings.wanted if reliable}
     alpha, alpha_interval = krippendorff(marks_NJ)
     ordinal, ordinal_interval = krippendorff(marks_NJ, "ordinal")
-    again = judged.again.get(target)
     model = None
     if predicted_N is not None:
         model = model_as_judge(predicted_N, panel_NJ, edges, groups_N)
     return TargetAgreement(
-        target,
-        int(marked_N.sum()),
-        judges,
-        panel_NJ.shape[1],
-        reliable,
-        {f"{w:g}": judges_needed(reliable.icc_one, w) for w in settings.wanted} if reliable else {},
-        alpha,
-        alpha_interval,
-        ordinal,
-        ordinal_interval,
-        None if edges is None else tuple(map(float, edges)),
-        None if edges is None else mean_kappa(grades_of_marks(marks_NJ, edges)),
-        human,
-        differences(judges, marks_NJ),
-        () if again is None else repeats(judges, np.concatenate([marks_NJ[None], again])),
-        model,
+        target=target,
+        performances=int(marked_N.sum()),
+        judges=judges,
+        seats=panel_NJ.shape[1],
+        reliability=reliable,
+        needed=needed,
+        alpha=alpha,
+        alpha_interval=alpha_interval,
+        ordinal_alpha=ordinal,
+        ordinal_alpha_interval=ordinal_interval,
+        edges=None if edges is None else tuple(map(float, edges)),
+        kappa=None if edges is None else mean_kappa(grades_of_marks(marks_NJ, edges)),
+        human=human,
+        differences=differences(judges, marks_NJ),
+        repeats=() if again is None else repeats(judges, np.stack([marks_NJ, *again])),
+        model=model,
     )
 
 
