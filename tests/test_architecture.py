@@ -20,6 +20,7 @@ LAYERS = [
     {"methods"},
     {"distributions", "records", "grades", "progress", "engines", "devices", "files"},
     {"config"},
+    {"skeleton"},
     {"layers"},
     {"models"},
     {"data"},

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from cofinal.extraction.extractor import extract
     from cofinal.extraction.many import extract_many
     from cofinal.extraction.recipe import ExtractionRecipe
+    from cofinal.extraction.skeletons import skeleton_features
     from cofinal.generated.synthetic import generate, write_dataset
     from cofinal.methods import use_method
     from cofinal.modelfolder.checkpoints import import_checkpoint
@@ -84,6 +85,7 @@ _PUBLIC = {
     "create_method": "estimator",
     "evaluate": "evaluation.estimators",
     "extract": "extraction.extractor",
+    "skeleton_features": "extraction.skeletons",
     "extract_many": "extraction.many",
     "fisher_mean": "evaluation.metrics",
     "generate": "generated.synthetic",
@@ -155,6 +157,7 @@ __all__ = [
     "r_l2",
     "read_features",
     "save_model",
+    "skeleton_features",
     "srcc",
     "train",
     "train_model",

@@ -122,6 +122,8 @@ class ClipFeatures(Record):
     """When the first clip starts in the video; 0 where the video is not known."""
     own_fps: float | None = None
     """Frames per second this video was sampled at, where its recipe says "native"."""
+    found_share: float | None = None
+    """Share of frames in which the person was found; None where nobody was looked for."""
 
     @property
     def fps(self) -> float | None:

@@ -187,12 +187,14 @@ def test_random_weights_are_the_same_every_time() -> None:
 def test_table_is_complete() -> None:
     for name, card in BACKBONES.items():
         assert backbone_card(name).output_width > 0
-        assert bool(card.weights) == (name != "motion")
+        assert bool(card.weights) == (name not in ("motion", "skeleton"))
         for weights in card.weights:
             assert weights.url.startswith("https://")
             assert weights.url.endswith(weights.file) or weights.package
             assert weights.licence and weights.training_data
             assert weights.sha256_start is None or len(weights.sha256_start) in (8, 64)
+            if name == "pose":  # two networks of another format, see test_pose.py
+                continue
             with torch.device("meta"):
                 module = NETWORKS[name][0]()
             assert weights.least_bytes == 4 * sum(p.numel() for p in module.parameters())

@@ -25,7 +25,8 @@ class Extract:
     """
 
     videos: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Video files, folders (searched deeply) or glob patterns."""
+    """Video files, folders (searched deeply) or glob patterns; for backbone skeleton, files of
+    keypoints."""
     out: Path
     """Folder for the features; created if missing."""
     recipe: Annotated[ExtractionRecipe, tyro.conf.arg(name="")] = field(
@@ -85,5 +86,7 @@ class Extract:
             f"{len(summary.extracted)} extracted, {len(summary.skipped)} already present, "
             f"{len(summary.broken)} broken; features are in {self.out}"
         )
+        for id, share in summary.found_shares.items():
+            print(f"{id}: the person was found in {share:.0%} of the frames")
         for broken in summary.broken:
             print(f"broken: {broken.reason}", file=sys.stderr)

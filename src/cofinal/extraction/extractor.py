@@ -8,6 +8,7 @@ the frame size and not on the video's length.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -17,9 +18,11 @@ import numpy as np
 
 from cofinal.data.features import write_values
 from cofinal.errors import CofinalError
+from cofinal.extraction.backbones import POSE, SKELETON
 from cofinal.extraction.backbones.loading import (
     Backbone,
     JoinedBackbones,
+    PoseBackbone,
     load_backbone,
     weights_sha256,
 )
@@ -30,13 +33,17 @@ from cofinal.extraction.cache import (
 from cofinal.extraction.clips import Ahead, ClipPlan, clips_from_frames, plan_clips
 from cofinal.extraction.containers import check_file
 from cofinal.extraction.decoding import decoded_frames
+from cofinal.extraction.pose.watching import watch
 from cofinal.extraction.recipe import ONE_PRECISION, ExtractionRecipe
+from cofinal.extraction.skeletons import describe_clips, extract_skeleton
 from cofinal.extraction.timeline import Timeline, scan_timeline
 from cofinal.files.digests import file_sha256
 from cofinal.records import ClipFeatures, FeatureRecipe
+from cofinal.skeleton.keypoints import SUFFIX, Keypoints, read_keypoints, write_keypoints
 
 OnClips = Callable[[int, int], None]
 """Called with (clips done, clips in all) as extraction goes on."""
+OnKeypoints = Callable[[Keypoints], None]
 
 
 def extract(
@@ -47,16 +54,18 @@ def extract(
     decoder: str = "av",
     batch_clips: int | None = None,
     on_clips: OnClips | None = None,
+    on_keypoints: OnKeypoints | None = None,
 ) -> ClipFeatures:
     """Extracts the clip features of one video; joined backbones watch it one after the other.
 
     Args:
-        path: the video file.
+        path: the video file, or that of skeletons for backbone `skeleton`.
         recipe: settings; its backbone and precision must be those of `backbone`.
         backbone: from `load_backbone`.
         decoder: one of `DECODERS`.
         batch_clips: clips given to the backbone at once; None for what suits the device.
         on_clips: told of progress.
+        on_keypoints: given what `pose` saw.
 
     Returns:
         features (T, C) float32, named after the file without its suffix.
@@ -70,26 +79,57 @@ def extract(
             f"the recipe asks for {recipe.backbone} in {recipe.precision}, but the backbone is "
             f"{backbone.name} in {backbone.precision}; load the backbone that the recipe names"
         )
+    if recipe.backbone == SKELETON:
+        return extract_skeleton(path, recipe)
     timeline, plan = plan_video(path, recipe)
     columns: list[np.ndarray] = []
+    keypoints = None
     for own, part in zip(recipe.parts(), backbone.parts, strict=True):
         frames = decoded_frames(path, timeline, decoder)
-        rows: list[np.ndarray] = []
-        done = len(columns) * plan.clips
-        with Ahead(clips_from_frames(frames, plan, own)) as clips:
-            for batch_BTHWC in _batches(clips, batch_clips or part.batch_clips):
-                rows.append(part.features(batch_BTHWC))
-                done += len(batch_BTHWC)
-                if on_clips is not None:
-                    on_clips(done // len(backbone.parts), plan.clips)
-        columns.append(np.concatenate(rows))
+        tell = _telling(on_clips, len(columns), len(backbone.parts), plan.clips)
+        if isinstance(part, PoseBackbone):
+            count = timeline.frame_count(plan.fps)
+            keypoints = watch(frames, count, plan.fps, part.tracker, tell)
+            columns.append(describe_clips(keypoints, plan, count))
+        else:
+            with Ahead(clips_from_frames(frames, plan, own)) as clips:
+                size = batch_clips or part.batch_clips
+                columns.append(_rows(clips, part, size, functools.partial(tell, plan.clips)))
+    if keypoints is not None and on_keypoints is not None:
+        on_keypoints(keypoints)
     return ClipFeatures(
         np.concatenate(columns, axis=1),
         id=path.stem,
         recipe=recipe.feature_recipe(backbone.weights_sha256),
         first_clip_seconds=plan.first_clip_seconds,
         own_fps=plan.fps,
+        found_share=None if keypoints is None else keypoints.found_share,
     )
+
+
+def _telling(
+    on_clips: OnClips | None, before: int, parts: int, clips: int
+) -> Callable[[int, int], None]:
+    """Turns what one of several backbones has done, out of all of it, into clips done in all."""
+
+    def tell(total: int, done: int) -> None:
+        if on_clips is not None:
+            on_clips((before * total + done) * clips // (parts * total), clips)
+
+    return tell
+
+
+def _rows(
+    clips: Iterator[np.ndarray], backbone: Backbone, size: int, on_done: Callable[[int], None]
+) -> np.ndarray:
+    """Features of clips as they come, `size` at a time."""
+    rows: list[np.ndarray] = []
+    done = 0
+    for batch_BTHWC in _batches(clips, size):
+        rows.append(backbone.features(batch_BTHWC))
+        done += len(batch_BTHWC)
+        on_done(done)
+    return np.concatenate(rows)
 
 
 def plan_video(path: str | Path, recipe: ExtractionRecipe) -> tuple[Timeline, ClipPlan]:
@@ -114,7 +154,7 @@ def extract_like(
     """Extracts a video as a model's features were made, or takes them from the user's cache.
 
     Args:
-        path: the video file.
+        path: the video file, or that of skeletons for backbone `skeleton`.
         known: the recipe that the model records; where it names a weight hash, the weights at
             hand must have it.
         weights: as for `load_backbone`.
@@ -127,24 +167,48 @@ def extract_like(
     Raises:
         CofinalError: a bad file, missing weights, or weights other than the model's.
     """
-    path = check_file(path)
     recipe = recipe_like(known, precision)
+    if recipe.backbone == SKELETON:
+        return extract_skeleton(path, recipe)
+    path = check_file(path)
     hash_at_hand = weights_sha256(recipe.backbone, weights, download)
     _check_weights(known.weights_sha256, hash_at_hand, recipe.backbone)
     kept = None
     if use_cache:
         kept = cached_features_path(file_sha256(path), recipe.digest(hash_at_hand))
-        found = read_cached_features(kept, path.stem, recipe.feature_recipe(hash_at_hand))
+        found = _from_cache(kept, path, recipe, hash_at_hand)
         if found is not None:
-            _, plan = plan_video(path, recipe)
-            return replace(found, first_clip_seconds=plan.first_clip_seconds, own_fps=plan.fps)
+            return found
     backbone = load_backbone(
         recipe.backbone, weights, device=device, precision=recipe.precision, download=download
     )
-    features = extract(path, recipe, backbone, on_clips=on_clips)
+    keep = None if kept is None else functools.partial(write_keypoints, _beside(kept))
+    features = extract(path, recipe, backbone, on_clips=on_clips, on_keypoints=keep)
     if kept is not None:
         write_values(kept, features.values)
     return features
+
+
+def _from_cache(
+    kept: Path, path: Path, recipe: ExtractionRecipe, weights: str | None
+) -> ClipFeatures | None:
+    """Kept features with the video's times; None if anything is missing."""
+    found = read_cached_features(kept, path.stem, recipe.feature_recipe(weights))
+    share = None
+    if POSE in recipe.backbone.split("+"):
+        if not _beside(kept).is_file():
+            return None
+        share = read_keypoints(_beside(kept)).found_share
+    if found is None:
+        return None
+    _, plan = plan_video(path, recipe)
+    first = plan.first_clip_seconds
+    return replace(found, first_clip_seconds=first, own_fps=plan.fps, found_share=share)
+
+
+def _beside(kept: Path) -> Path:
+    """Where the keypoints of kept features are."""
+    return kept.with_name(kept.stem + SUFFIX)
 
 
 def recipe_like(known: FeatureRecipe, precision: str = "float32") -> ExtractionRecipe:

@@ -19,6 +19,7 @@ from cofinal.files.atomic import read_json, write_json
 from cofinal.files.digests import file_sha256
 from cofinal.files.fields import record_from
 from cofinal.records import ClipFeatures, FeatureRecipe
+from cofinal.skeleton.keypoints import SUFFIX
 
 WHAT = "a features.json as `cofinal extract` writes it"
 
@@ -43,6 +44,8 @@ class VideoRecord:
     """When its first clip starts."""
     fps: float | None = None
     """Frames per second it was sampled at."""
+    found_share: float | None = None
+    """Share of frames in which the person was found, where one was looked for."""
 
     @classmethod
     def of(cls, path: Path, features: ClipFeatures, settings: str) -> VideoRecord:
@@ -58,6 +61,7 @@ class VideoRecord:
             settings,
             features.first_clip_seconds,
             features.fps,
+            features.found_share,
         )
 
     def is_same_video(self, path: Path) -> bool:
@@ -66,6 +70,8 @@ class VideoRecord:
             state = path.stat()
         except OSError:
             return False
+        if path.is_dir():  # OpenPose's, a file a frame
+            return file_sha256(path) == self.sha256
         if state.st_size != self.bytes:
             return False
         return state.st_mtime_ns == self.modified_ns or file_sha256(path) == self.sha256
@@ -130,7 +136,7 @@ class FeatureFolder:
             )
         self._refuse_strangers()
         for id in stale:
-            self.features_path(id).unlink(missing_ok=True)
+            self._remove(id)
             del self._videos[id]
         self._write()
         return self._differences if stale else []
@@ -153,9 +159,15 @@ class FeatureFolder:
 
     def drop(self, id: str) -> None:
         """Forgets a video that could not be extracted, with any features of earlier content."""
-        self.features_path(id).unlink(missing_ok=True)
+        self._remove(id)
         if self._videos.pop(id, None) is not None:
             self._write()
+
+    def _remove(self, id: str) -> None:
+        """Removes the features of a video, and the keypoints beside them."""
+        path = self.features_path(id)
+        for old in (path, path.with_name(id + SUFFIX)):
+            old.unlink(missing_ok=True)
 
     def _write(self) -> None:
         videos = {id: asdict(record) for id, record in sorted(self._videos.items())}

@@ -12,16 +12,18 @@ from typing import Any
 from cofinal.data.features import write_values
 from cofinal.engines import side_by_side
 from cofinal.errors import CofinalError
-from cofinal.extraction.backbones import brought_sources, use_backbone
+from cofinal.extraction.backbones import SKELETON, brought_sources, use_backbone
 from cofinal.extraction.backbones.loading import Backbone, JoinedBackbones, load_backbone
 from cofinal.extraction.decoding import decoder_version
 from cofinal.extraction.extractor import OnClips, extract
 from cofinal.extraction.folder import FeatureFolder, VideoRecord
 from cofinal.extraction.recipe import ExtractionRecipe
+from cofinal.extraction.skeletons import find_skeletons
 from cofinal.extraction.sources import find_videos
 from cofinal.extraction.timeline import declared_seconds
 from cofinal.files.lock import alone_in
 from cofinal.progress import Advance, track
+from cofinal.skeleton.keypoints import SUFFIX, write_keypoints
 from cofinal.version import __version__
 
 # For estimates of time left where each video is sampled at its own rate.
@@ -64,6 +66,8 @@ class ExtractionSummary:
     """Ids whose features were there already, with the same settings and content."""
     broken: list[BrokenVideo] = field(default_factory=list)
     """Videos that gave none."""
+    found_shares: dict[str, float] = field(default_factory=dict)
+    """Share of frames in which the person was found, by id, where one was looked for."""
     replaced_because: list[str] = field(default_factory=list)
     """How the settings of an earlier run differed, if its features were replaced."""
 
@@ -140,7 +144,8 @@ def extract_many(
     """
     if workers < 1:
         raise CofinalError(f"workers is {workers}; expected 1 or more")
-    videos = find_videos(sources)
+    find = find_skeletons if recipe.backbone == SKELETON else find_videos
+    videos = find(sources)
     choice = BackboneChoice(
         recipe.backbone, weights, device, recipe.precision, brought_sources(recipe.backbone)
     )
@@ -182,7 +187,15 @@ class _Job:
     ) -> VideoRecord | str:
         """Extracts and writes one video; gives its record, or why there is none."""
         try:
-            features = extract(path, self.recipe, backbone, decoder=self.decoder, on_clips=on_clips)
+            keep = functools.partial(write_keypoints, self.folder / f"{id}{SUFFIX}")
+            features = extract(
+                path,
+                self.recipe,
+                backbone,
+                decoder=self.decoder,
+                on_clips=on_clips,
+                on_keypoints=keep,
+            )
             record = VideoRecord.of(path, features, self.settings)
             write_values(self.folder / f"{id}.npy", features.values)
             return record
@@ -231,11 +244,15 @@ def _collect(
         else:
             folder.add(id, result)
             summary.extracted.append(id)
+            if result.found_share is not None:
+                summary.found_shares[id] = result.found_share
         progress.video(id, result)
 
 
 def _clips_ahead(todo: dict[str, Path], recipe: ExtractionRecipe) -> int:
     """Clips to come by the files' headers, for the time left; a broken file counts none."""
+    if recipe.backbone == SKELETON:
+        return len(todo)
     clips = 0
     for path in todo.values():
         try:

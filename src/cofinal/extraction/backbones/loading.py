@@ -16,6 +16,8 @@ from cofinal.errors import CofinalError
 from cofinal.extraction.backbones import (
     BACKBONES,
     BROUGHT,
+    POSE,
+    SKELETON,
     BackboneCard,
     backbone_card,
     backbone_parts,
@@ -30,6 +32,8 @@ from cofinal.extraction.backbones.weights import (
     state_sha256,
     verified_sha256,
 )
+from cofinal.extraction.pose.published import WEIGHTS_SHA256, converted_folder, load_tracker
+from cofinal.extraction.pose.tracking import Tracker
 from cofinal.extraction.recipe import ONE_PRECISION, PRECISIONS
 from cofinal.extraction.transforms import normalise
 
@@ -55,7 +59,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[State], State]]] = 
 
 
 class Backbone:
-    """A frozen backbone on a device; without a module it is `motion`.
+    """A frozen backbone on a device; without a module it is `motion`, or `skeleton`'s name.
 
     Attributes:
         name: identifier, as in BACKBONES.
@@ -135,6 +139,19 @@ def joined_sha256(hashes: Sequence[str | None]) -> str | None:
     return hashlib.sha256("+".join(part or "none" for part in hashes).encode()).hexdigest()
 
 
+class PoseBackbone(Backbone):
+    """`pose`: it needs a whole film to describe a clip, so `extractor` gives it whole frames.
+
+    Attributes:
+        tracker: follows the person.
+    """
+
+    def __init__(self, card: BackboneCard, tracker: Tracker, device: torch.device) -> None:
+        super().__init__(card, None, WEIGHTS_SHA256, device, "float32")
+        tracker.to(device)
+        self.tracker = tracker
+
+
 def load_backbone(
     name: str,
     weights: str | Path | None = None,
@@ -202,8 +219,10 @@ def load_single(
     place = choose_device(device)
     if name not in BACKBONES:
         return _load_brought(card, weights, place, precision)
+    if name == POSE:
+        return PoseBackbone(card, load_tracker(weights, download), place)
     path = weights_path(card, weights, download)
-    if name == "motion":
+    if name in ("motion", SKELETON):
         return Backbone(card, None, None, torch.device("cpu"), "float32")
     build, rename = NETWORKS[name]
     with torch.random.fork_rng(devices=[]):
@@ -275,6 +294,10 @@ def weights_sha256(
     for part in backbone_parts(name):
         own = _weights_of_part(name, part, weights)
         card = backbone_card(part)
+        if part == POSE:
+            converted_folder(own, download)
+            hashes.append(WEIGHTS_SHA256)
+            continue
         path = weights_path(card, own, download) if part in BACKBONES else None
         if path is not None:
             hashes.append(verified_sha256(path))
