@@ -51,6 +51,19 @@ def test_saved_arrays_are_read_back(tmp_path: Path, dtype: str, order: str) -> N
         np.testing.assert_array_equal(torch.from_numpy(read).numpy(), SOUND)
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(3, 4), (1, 3, 4), (3, 1, 4), (3, 4, 1, 1), (1, 1, 12), (12, 1)])
+def test_float64_and_axes_of_length_one_are_read(
+    tmp_path: Path, shape: tuple[int, ...], order: str
+) -> None:
+    values = SOUND.astype(">f8").reshape(shape) / 3
+    np.save(tmp_path / "a.npy", np.asarray(values, order=order))  # type: ignore[call-overload]
+    two_axes = {(1, 1, 12): (1, 12), (12, 1): (12, 1)}.get(shape, (3, 4))
+    for read in (read_values(tmp_path / "a.npy"), FeatureFile.of(tmp_path / "a.npy").map()):
+        assert read.dtype == np.float32 and read.flags.c_contiguous
+        np.testing.assert_array_equal(read, (SOUND.reshape(two_axes) / 3.0).astype(np.float32))
+
+
 def test_a_mapped_array_takes_writes_that_the_file_never_sees(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", SOUND)
     FeatureFile.of(tmp_path / "a.npy").map()[0] = 7
@@ -105,12 +118,13 @@ def test_version_2_headers_are_read(tmp_path: Path) -> None:
         (npy(header("(-1, -4)")), "has shape"),
         (npy(header("(0, 4)"), b""), "has shape"),
         (npy(header("(12,)")), "has shape"),
-        (npy(header("(1, 3, 4)")), "has shape"),
+        (npy(header("(2, 3, 4)")), "has shape (2, 3, 4); expected (clips, channels)"),
+        (npy(header("(1, 1, 0)"), b""), "has shape"),
         (npy(header("()")), "has shape"),
-        (npy(header("(3, 4)", "'<f8'"), bytes(96)), "holds float64"),
+        (npy(header("(3, 4)", "'<c8'"), bytes(96)), "holds complex64"),
         (npy(header("(3, 4)", "'<i4'")), "holds int32"),
         (npy(header("(3, 4)", "'|O'")), "holds object"),
-        (npy(header("(3, 4)", "'f4,f4'"), bytes(96)), "expected float16 or float32"),
+        (npy(header("(3, 4)", "'f4,f4'"), bytes(96)), "expected floating-point features"),
         (npy(header("(3, 4)", "(1, 2)")), "is not a .npy file"),
         (npy(b"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4)"), "is not a .npy file"),
         (npy(b"(" * 9000), "is not a .npy file"),

@@ -116,6 +116,14 @@ def test_features_that_lie_the_wrong_way_round_are_told(tmp_path: Path) -> None:
     assert "all 6 performances have 5 clips of 9 channels" in finding.message
 
 
+def test_files_of_one_length_and_many_widths_are_told_to_be_transposed(tmp_path: Path) -> None:
+    ids = [f"p{i}" for i in range(COUNT)]
+    data = written(tmp_path, ids, ids, [values.T for values in performances()])
+    for finding in check_dataset(data):
+        assert finding.kind == "features-width"
+        assert "all files have 5 rows, so save them as (clips, channels)" in finding.message
+
+
 def test_few_performances_of_one_length_are_no_finding(tmp_path: Path) -> None:
     ids = ["a", "b", "c", "d"]
     assert check_dataset(written(tmp_path, ids, ids, performances(4, length=9))) == []
@@ -127,6 +135,7 @@ def test_few_performances_of_one_length_are_no_finding(tmp_path: Path) -> None:
         ("event_underscore", "zeros", ["features-zero"]),
         ("event_underscore", "transposed", ["features-transposed"]),
         ("nfc", "nfd", []),
+        ("event_underscore", "float64", []),
         ("ids_with_ending", "features", ["features-missing"] * 24),
     ],
 )

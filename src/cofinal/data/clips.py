@@ -16,10 +16,13 @@ import numpy as np
 from cofinal.data.features import FeatureFile
 from cofinal.data.findings import Finding
 from cofinal.data.labels import Label
+from cofinal.data.lifeless import perhaps_transposed
 from cofinal.data.names import FeatureNames
 from cofinal.errors import CofinalError
 from cofinal.records import first_faulty_clip
 
+# The kind of finding of a file with other channels than most.
+WIDTH = "features-width"
 # Where a system does not tell how much memory it has.
 USUAL_MEMORY = 8 * 2**30
 
@@ -95,6 +98,7 @@ def read_clips(
                 tell("features-unreadable", str(error), i)
             else:
                 tell("features-missing", names.absence(label.id), i)
+    hint = perhaps_transposed([file.shape for file in files.values()])
     channels = channels or _usual_width(files.values())
     held = sum(file.bytes for file in files.values()) <= memory_share * machine_memory()
     sound: dict[int, np.ndarray | None] = {}
@@ -105,7 +109,7 @@ def read_clips(
             tell("features-unreadable", str(error), i)
             continue
         if fault := features_fault(values, channels):
-            tell(fault[0], f"{file.path} {fault[1]}", i)
+            tell(fault[0], f"{file.path} {fault[1]}{hint if fault[0] == WIDTH else ''}", i)
         else:
             sound[i] = values if held else None
     if held:
@@ -122,7 +126,7 @@ def _usual_width(files: Iterable[FeatureFile]) -> int:
 def features_fault(values: np.ndarray, channels: int) -> tuple[str, str] | None:
     """Kind and description of what is wrong with (T, C) values, or None."""
     if values.shape[1] != channels:
-        return "features-width", f"has {values.shape[1]} channels instead of {channels}"
+        return WIDTH, f"has {values.shape[1]} channels instead of {channels}"
     clip = first_faulty_clip(values)
     if clip is not None:
         return "features-not-finite", f"holds a value that is not finite, first in clip {clip}"

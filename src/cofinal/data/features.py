@@ -31,10 +31,11 @@ def write_values(path: str | Path, values: np.ndarray) -> None:
 
 @dataclass(frozen=True)
 class FeatureFile:
-    """A `.npy` file of (T, C) float16 or float32 whose header agrees with its size."""
+    """A `.npy` file of (T, C) floating-point values whose header agrees with its size."""
 
     path: Path
     shape: tuple[int, int]
+    """(T, C); further axes of the file are of length one."""
     dtype: np.dtype
     """As stored, perhaps in another byte order than this machine's."""
     fortran_order: bool
@@ -59,8 +60,8 @@ class FeatureFile:
         path = Path(path)
         with _told(path), path.open("rb") as stream:
             shape, fortran_order, dtype, offset = _header(stream, path)
-            _check_layout(path, shape, dtype, offset)
-        return cls(path, (shape[0], shape[1]), dtype, fortran_order, offset)
+            two_axes = _check_layout(path, shape, dtype, offset)
+        return cls(path, two_axes, dtype, fortran_order, offset)
 
     def read(self) -> np.ndarray:
         """The values in memory."""
@@ -79,9 +80,14 @@ class FeatureFile:
             return self._arranged(mapped.view(np.ndarray))
 
     def _arranged(self, values: np.ndarray) -> np.ndarray:
-        """The values (T, C) in this machine's byte order, clip after clip; a copy if need be."""
+        """The values (T, C) in this machine's byte order, clip after clip; a copy if need be.
+
+        float64 becomes float32; what that cannot hold becomes infinite, and is found as such.
+        """
         values = values.reshape(self.shape, order="F" if self.fortran_order else "C")
-        return np.require(values, self.dtype.newbyteorder("="), ["C", "ALIGNED"])
+        held = np.dtype(np.float32) if self.dtype.itemsize > 4 else self.dtype.newbyteorder("=")
+        with np.errstate(over="ignore"):
+            return np.require(values, held, ["C", "ALIGNED"])
 
 
 @contextmanager
@@ -99,7 +105,7 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def read_values(path: str | Path) -> np.ndarray:
-    """Reads one (T, C) array of float16 or float32; see `FeatureFile.of` for what is refused."""
+    """Reads one (T, C) array, float16 or float32; see `FeatureFile.of` for what is refused."""
     return FeatureFile.of(path).read()
 
 
@@ -125,19 +131,26 @@ def _header(stream, path: Path) -> tuple[tuple[int, ...], bool, np.dtype, int]: 
         ) from error
 
 
-def _check_layout(path: Path, shape: tuple[int, ...], dtype: np.dtype, offset: int) -> None:
-    if dtype.kind != "f" or dtype.itemsize not in (2, 4):
+def _check_layout(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype, offset: int
+) -> tuple[int, int]:
+    """(T, C), if that is what the file holds."""
+    if dtype.kind != "f" or dtype.itemsize not in (2, 4, 8):
         raise CofinalError(
-            f"{path} holds {dtype}; expected float16 or float32 features of shape (clips, channels)"
+            f"{path} holds {dtype}; expected floating-point features of shape (clips, channels)"
         )
-    if len(shape) != 2 or min(shape) < 1:
+    axes = list(shape)
+    while len(axes) > 2 and 1 in axes:
+        axes.remove(1)
+    if len(axes) != 2 or min(axes) < 1:
         raise CofinalError(f"{path} has shape {shape}; expected (clips, channels), at least 1 each")
-    needed = shape[0] * shape[1] * dtype.itemsize
+    needed = axes[0] * axes[1] * dtype.itemsize
     found = path.stat().st_size - offset
     if found < needed:
         raise CofinalError(
             f"{path} is truncated: {found} of {needed} bytes of data; copy or extract it again"
         )
+    return axes[0], axes[1]
 
 
 def read_description(folder: str | Path) -> dict[str, Any]:

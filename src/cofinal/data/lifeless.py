@@ -5,7 +5,7 @@ Letters: N performances, T clips, C backbone channels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -64,6 +64,14 @@ def find_transposed(labels: Sequence[Label], clips: Sequence[np.ndarray]) -> lis
             severity="warning",
         )
     ]
+
+
+def perhaps_transposed(shapes: Collection[tuple[int, int]]) -> str:
+    """What explains files of different widths and one length, as the end of a sentence."""
+    lengths, widths = ({shape[axis] for shape in shapes} for axis in (0, 1))
+    if len(shapes) <= FEW or len(lengths) > 1 or len(widths) == 1:
+        return ""
+    return f"; all files have {lengths.pop()} rows, so save them as (clips, channels)"
 
 
 def _named(labels: Sequence[Label]) -> str:
