@@ -15,7 +15,6 @@ import numpy as np
 
 from cofinal.audit.explanations.evidence import FoldEvidence
 from cofinal.audit.explanations.faults import FaultFinding, find_faults
-from cofinal.audit.explanations.leftout import left_out
 from cofinal.audit.explanations.measures import (
     Agreement,
     DeletionInsertion,
@@ -27,6 +26,7 @@ from cofinal.audit.explanations.measures import (
 )
 from cofinal.audit.explanations.plan import finished
 from cofinal.audit.explanations.truth import Truth
+from cofinal.audit.explanations.worth import left_out
 from cofinal.config import ExplanationSettings
 from cofinal.data.dataset import Dataset
 from cofinal.data.sheets import Element
@@ -60,7 +60,7 @@ class WayResult:
 
 
 @dataclass(frozen=True)
-class MethodResult:
+class MethodExplanations:
     """All ways to explain one method's scores."""
 
     label: str
@@ -123,7 +123,7 @@ def measure_methods(
     settings: ExplanationSettings,
     folder: Path,
     truth: Truth,
-) -> list[MethodResult]:
+) -> list[MethodExplanations]:
     """Measures every method of a benchmark, with progress; see `measure_method`."""
     found = []
     with track("measuring", len(jobs)) as advance:
@@ -140,7 +140,7 @@ def measure_method(
     settings: ExplanationSettings,
     folder: Path,
     truth: Truth,
-) -> MethodResult:
+) -> MethodExplanations:
     """Measures everything of one method.
 
     Args:
@@ -171,7 +171,7 @@ def measure_method(
         for k, target in enumerate(dataset.targets)
     }
     worth = _worth(dataset, jobs, folder, truth)
-    return MethodResult(
+    return MethodExplanations(
         label,
         len(explained.by_seed),
         len(explained.positions),

@@ -19,7 +19,7 @@ from cofinal.audit.explanations.measures import Agreement, MarkCorrelation
 from cofinal.audit.explanations.result import (
     LEFT_OUT,
     MarkCorrelations,
-    MethodResult,
+    MethodExplanations,
     WayResult,
 )
 from cofinal.audit.explanations.truth import Truth
@@ -74,7 +74,7 @@ class ExplanationResult:
     settings: BenchmarkSettings
     explaining: ExplanationSettings
     data: dict[str, Any]
-    methods: Sequence[MethodResult]
+    methods: Sequence[MethodExplanations]
     truth: Truth
     seconds: float
     """Wall time of this run; trainings of earlier runs cost nothing."""
@@ -123,7 +123,7 @@ class ExplanationResult:
         write_text(path.with_suffix(".md"), self.markdown())
 
 
-def _method(one: MethodResult) -> dict[str, Any]:
+def _method(one: MethodExplanations) -> dict[str, Any]:
     between = {
         target: {f"{a} | {b}": found and asdict(found) for (a, b), found in pairs.items()}
         for target, pairs in one.between.items()
@@ -140,7 +140,7 @@ def _plain(value: Any) -> Any:
     return round(float(value), 5) if isinstance(value, float | np.floating) else value
 
 
-def method_section(one: MethodResult, truth: Truth) -> list[str]:
+def method_section(one: MethodExplanations, truth: Truth) -> list[str]:
     """The tables of one method, for each of its targets."""
     targets = list(dict.fromkeys(way.target for way in one.ways))
     seeds = "1 seed" if one.seeds == 1 else f"{one.seeds} seeds"
@@ -219,7 +219,7 @@ def correlation_text(found: MarkCorrelation | None) -> str:
     return f"{text} \\| {found.given_place:.2f}, p {found.p_given_place:.4f}"
 
 
-def agreement_table(one: MethodResult, target: str) -> list[str]:
+def agreement_table(one: MethodExplanations, target: str) -> list[str]:
     """Agreement of the ways with each other."""
     pairs = one.between.get(target, {})
     if not pairs:
@@ -234,7 +234,7 @@ def agreement_table(one: MethodResult, target: str) -> list[str]:
     return ["Agreement (Spearman over clips):", "", *markdown_table(["", *names], rows)]
 
 
-def draw_explanations(methods: Sequence[MethodResult], truth: Truth, path: Path) -> None:
+def draw_explanations(methods: Sequence[MethodExplanations], truth: Truth, path: Path) -> None:
     """Draws deletion and insertion curves, and average precision of faults, as one PNG.
 
     Raises:
