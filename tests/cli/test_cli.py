@@ -126,7 +126,10 @@ def test_help_tells_the_settings_of_the_method_that_is_meant(
         (["train", "--dataset", "rg", "--data", "/no/folder"], "/no/folder has no train.txt"),
         (["data", "check", "--dataset", "absent.csv"], "cannot read absent.csv: No such file"),
         (["train", "--dataset", "x.csv", "--preset", "nope"], "preset 'nope' not found; name a"),
-        (["train", "--dataset", "x.csv", "--preset", "no.toml"], "preset 'no.toml' not found"),
+        (
+            ["train", "--dataset", "x.csv", "--preset", "no.toml"],
+            "cannot read preset no.toml (No such file or dir",
+        ),
         (["train", "--dataset", "x.csv", "--method", "nope"], "method 'nope' is unknown; choose"),
         (["train", "--dataset", "x.csv", "--preset"], "argument --preset: expected one argument"),
         (["evaluate", "--dataset", "x.csv", "--folds", "1"], "setting folds is 1; expected 2"),
@@ -220,7 +223,7 @@ def test_a_flag_that_does_not_parse_is_named_without_a_trace(
     ("text", "sentence"),
     [
         ("method = ", "is not TOML"),
-        ("method = 'nope'", "method 'nope' is unknown; choose one of cofinal"),
+        ("method = 'nope'", "method 'nope' is unknown; choose one of action-net, cofinal"),
         ("method = 3", "method is 3; expected a name"),
         ("method = []", r"method is []; expected a name"),
         ("model = 3", "model is 3; expected a table [model]"),
@@ -436,6 +439,7 @@ def test_a_run_that_failed_before_its_first_epoch_may_start_with_other_settings(
     generated_source: DataSource, run_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = train(generated_source, "--out", str(run_folder), *TINY)
-    assert "not divisible" in mistake(capsys, [*command, "--model.width", "7"])
+    absent = mistake(capsys, [*command, "--training.device", "cuda:99"])
+    assert "device 'cuda:99' is not available" in absent
     assert main(command) == 0
     assert "model.width 8 instead of 6" in mistake(capsys, [*command, "--model.width", "6"])

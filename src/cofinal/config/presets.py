@@ -95,13 +95,11 @@ def preset_names() -> list[str]:
 
 def load_preset(name: str) -> Preset:
     """Reads a preset by its name, or from a TOML file by its path."""
+    known = f"a .toml file or one of {', '.join(preset_names())}"
     if name.endswith(".toml"):
-        return preset_from(read_toml(name, "preset"), f"preset {name}")
+        return preset_from(read_toml(name, "preset", known), f"preset {name}")
     if name not in preset_names():
-        raise CofinalError(
-            f"preset {quoted(name)} not found; name a .toml file or one of "
-            f"{', '.join(preset_names())}"
-        )
+        raise CofinalError(f"preset {quoted(name)} not found; name {known}")
     path = PRESET_FOLDER / f"{name}.toml"
     return preset_from(read_toml(path, "preset"), name) if path.exists() else Preset(name)
 
