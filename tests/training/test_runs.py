@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from cofinal.config import DataSource, Preset
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.models.ensemble import Ensemble
-from cofinal.training.loop import train
+from cofinal.training.loop import train, train_seeds
 from cofinal.training.runs import Run, data_fingerprint, first_difference
 
 # Twelve training steps: epochs 1 to 4 of three batches.
@@ -204,6 +205,21 @@ def test_a_fingerprint_sees_ids_scores_and_features(generated: Dataset) -> None:
     ]
     hashes = {data_fingerprint(dataset)["sha256"] for dataset in (generated, *changes)}
     assert len(hashes) == 5
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_a_checkpoint_of_other_seeds_is_not_taken_over(
+    generated: Dataset, tiny_preset: Preset, tmp_path: Path, seeds: tuple[int, ...]
+) -> None:
+    preset = with_training(tiny_preset, members=1)
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    for folder, those in ((mine, seeds), (other, (0, 1) if len(seeds) == 1 else (0,))):
+        train_seeds(generated, preset, those, folder, show_progress=False)
+    shutil.copy(Run(other).checkpoint, Run(mine).checkpoint)
+    with pytest.raises(CofinalError, match=r"does not fit this training .* has shape .*remove"):
+        train_seeds(generated, preset, seeds, mine, show_progress=False)
+    with pytest.raises(CofinalError, match=r"holds a run with seeds \["):
+        train_seeds(generated, preset, seeds, other, show_progress=False)
 
 
 @pytest.mark.parametrize("damage", ["garbage", "truncated", "empty", "foreign"])

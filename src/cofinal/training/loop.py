@@ -164,15 +164,9 @@ def fit(
     labels = on_device(labels_of(dataset, members[0]), device)
     stack = MemberStack([member.to(device) for member in members], settings.averaging)
     optimizer = build_optimizer(stack.parameters, settings)
-    metrics: list[dict[str, Any]] = []
-    first_epoch = 0
-    saved = run.load(device) if run else None
-    if saved:
-        stack.load_state(saved["state"]["stack"])
-        optimizer.load_state_dict(saved["state"]["optimizer"])
-        first_epoch, metrics = saved["epoch"], saved["metrics"]
+    metrics = take_over(run, stack, optimizer, device) if run else []
     with track("training", settings.epochs, show_progress) as advance:
-        for epoch in range(first_epoch, settings.epochs):
+        for epoch in range(len(metrics), settings.epochs):
             started = time.monotonic()
             losses = train_epoch(stack, optimizer, packed, labels, settings, seeds, epoch)
             seconds = round(time.monotonic() - started, 3)
@@ -188,6 +182,30 @@ def fit(
     performances = staged.clips_PC.split(staged.length_N.tolist())
     for member in members:
         member.cpu().finish(performances)
+
+
+def take_over(
+    run: Run, stack: MemberStack, optimizer: torch.optim.Optimizer, device: torch.device
+) -> list[dict[str, Any]]:
+    """Goes on where a killed run stopped, if there is one; returns the log of its epochs.
+
+    Raises:
+        CofinalError: a checkpoint that is damaged, or of another training.
+    """
+    saved = run.load(device)
+    if saved is None:
+        return []
+    try:
+        stack.load_state(saved["state"]["stack"])
+        optimizer.load_state_dict(saved["state"]["optimizer"])
+        if [line["epoch"] for line in saved["metrics"]] != list(range(1, saved["epoch"] + 1)):
+            raise ValueError("its log has other epochs")
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise CofinalError(
+            f"{run.checkpoint} does not fit this training ({error}); remove it to start again"
+        ) from error
+    metrics: list[dict[str, Any]] = saved["metrics"]
+    return metrics
 
 
 def train_epoch(

@@ -114,7 +114,11 @@ class MemberStack:
 
     @torch.no_grad()
     def load_state(self, state: dict[str, dict[str, Tensor]]) -> None:
-        """Takes over a checkpoint."""
+        """Takes over a checkpoint; raises ValueError for one of another shape."""
         for part, tensors in self.state().items():
             for name, tensor in tensors.items():
-                tensor.copy_(state[part][name])
+                found = state[part][name]
+                if found.shape != tensor.shape:  # one member would be copied into all of them
+                    expected = tuple(tensor.shape)
+                    raise ValueError(f"{name} has shape {tuple(found.shape)}, expected {expected}")
+                tensor.copy_(found)
