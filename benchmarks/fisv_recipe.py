@@ -44,7 +44,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "equal-width grades": {"model.spacing": "equal-width"},
     "8 grades": {"model.grades": 8},
     "no channel dropout": {"training.channel_dropout": 0.0},
-    "no fine and separation terms": {"model.place_weight": 0.0, "model.separation_weight": 0.0},
+    "no dot regression": {"model.place_weight": 0.0},
+    "an encoder": {"model.encoder_layers": 1},
     "no summary segments": {"model.summary_segments": 0},
 }
 

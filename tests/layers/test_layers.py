@@ -12,7 +12,7 @@ from torch import nn
 
 from cofinal.errors import CofinalError
 from cofinal.layers.attention import Attention, relative_time_code
-from cofinal.layers.etf import direction_to_place, place_to_direction, simplex_etf
+from cofinal.layers.etf import simplex_etf
 from cofinal.layers.summary import equal_segments, soft_segments, time_average
 from cofinal.layers.whitening import ClipWhitening, mean_and_covariance
 
@@ -30,18 +30,6 @@ def test_frame_has_unit_vectors_with_equal_angles(sub_grades: int, width: int) -
 def test_impossible_frames_get_a_sentence(sub_grades: int, width: int) -> None:
     with pytest.raises(CofinalError, match="no simplex frame"):
         simplex_etf(sub_grades, width)
-
-
-@pytest.mark.parametrize("sub_grades", [3, 4, 10])
-def test_place_survives_the_way_into_the_frame_and_back(sub_grades: int) -> None:
-    etf_SE = simplex_etf(sub_grades, 32)
-    exact = torch.linspace(0, 1, 2 * sub_grades - 1)  # prototypes and the middles between them
-    back = direction_to_place(place_to_direction(exact, etf_SE), etf_SE)
-    torch.testing.assert_close(back, exact, atol=1e-5, rtol=0)
-    between = torch.linspace(0, 1, 201)
-    places = direction_to_place(place_to_direction(between, etf_SE), etf_SE)
-    assert (places.diff() >= -1e-6).all()
-    assert (places - between).abs().max() < 0.21 / (sub_grades - 1)
 
 
 def test_attention_equals_pytorchs_own() -> None:

@@ -150,12 +150,12 @@ def test_the_same_seed_gives_the_same_numbers_whatever_was_drawn_before(
 def test_another_seed_gives_other_numbers(generated: Dataset, tiny_preset: Preset) -> None:
     first = weights(train(generated, tiny_preset, show_progress=False))
     other = weights(train(generated, with_training(tiny_preset, seed=1), show_progress=False))
-    assert not torch.equal(first["members.0.evidence_KGD"], other["members.0.evidence_KGD"])
+    assert not torch.equal(first["members.0.vote_KGD"], other["members.0.vote_KGD"])
 
 
 def test_members_of_one_seed_differ(generated: Dataset, tiny_preset: Preset) -> None:
     model = weights(train(generated, tiny_preset, show_progress=False))
-    assert not torch.equal(model["members.0.evidence_KGD"], model["members.1.evidence_KGD"])
+    assert not torch.equal(model["members.0.vote_KGD"], model["members.1.vote_KGD"])
 
 
 def test_training_leaves_the_callers_random_state_alone(

@@ -81,7 +81,7 @@ class ElementSource:
                 element that leaves no other clip.
         """
         elements, places = place_elements(features, self.sheets, self.aligner)
-        if evidence.method == "occlusion":
+        if evidence.method in ("votes", "occlusion"):
             points_KE = leave_out(model, features, elements, places)
         else:
             points_KE = sum_evidence(evidence, places)

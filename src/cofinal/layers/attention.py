@@ -74,30 +74,6 @@ class EncoderBlock(nn.Module):
         return clips_BTD + self.dropout(self.feed(self.norm_feed(clips_BTD)))
 
 
-class DecoderBlock(nn.Module):
-    """Self-attention among queries, attention over clips, feed-forward network; pre-norm."""
-
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.norm_self = nn.LayerNorm(width)
-        self.self_attention = Attention(width, heads)
-        self.norm_cross = nn.LayerNorm(width)
-        self.cross_attention = Attention(width, heads)
-        self.norm_feed = nn.LayerNorm(width)
-        self.feed = feed_forward(width, dropout)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(
-        self, query_BQD: Tensor, clips_BTD: Tensor, mask_BT: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Returns refined queries (B, Q, D) and their attention over clips (B, Q, T)."""
-        normed_BQD = self.norm_self(query_BQD)
-        query_BQD = query_BQD + self.dropout(self.self_attention(normed_BQD, normed_BQD, None)[0])
-        answer_BQD, share_BQT = self.cross_attention(self.norm_cross(query_BQD), clips_BTD, mask_BT)
-        query_BQD = query_BQD + self.dropout(answer_BQD)
-        return query_BQD + self.dropout(self.feed(self.norm_feed(query_BQD))), share_BQT
-
-
 def relative_time_code(mask_BT: Tensor, width: int, periods: float = 8.0) -> Tensor:
     """Sine and cosine code of each clip's place in its performance, in [0, 1].
 
