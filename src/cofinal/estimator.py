@@ -190,20 +190,20 @@ class MethodRegressor(RegressorMixin, BaseEstimator):
         return self._answers(clips, lambda entry: entry.score)
 
     def predict_grade(self, clips: Any) -> np.ndarray:
-        """The grade of each performance, counted from 1 (lowest): (N,) or (N, K).
+        """The grade that holds the score, counted from 1 (lowest): (N,) or (N, K).
 
         Raises:
-            CofinalError: as `predict`, or a method without grades.
+            CofinalError: as `predict`.
         """
-        return self._answers(clips, lambda entry: self._graded(entry).grade)
+        return self._answers(clips, lambda entry: entry.grade)
 
     def predict_proba(self, clips: Any) -> np.ndarray:
         """Probabilities of the grades, lowest first: (N, G) or (N, K, G).
 
         Raises:
-            CofinalError: as `predict`, or a method without grades.
+            CofinalError: as `predict`.
         """
-        return self._answers(clips, lambda entry: self._graded(entry).grade_probabilities)
+        return self._answers(clips, lambda entry: entry.grade_probabilities)
 
     def predict_interval(self, clips: Any, confidence: float = CONFIDENCE) -> np.ndarray:
         """Intervals in points that hold the score with a confidence: (N, 2) or (N, K, 2).
@@ -246,13 +246,6 @@ class MethodRegressor(RegressorMixin, BaseEstimator):
         predictions = Scorer(self.model_, self.info_, confidence).score_many(found)
         answers = np.array([[read(entry) for entry in one.targets] for one in predictions])
         return answers[:, 0] if self.one_target_ else answers
-
-    def _graded(self, entry: TargetPrediction) -> TargetPrediction:
-        if entry.grade is None:
-            raise CofinalError(
-                f"method {self.method!r} has no grades; use one that has, for example 'cofinal'"
-            )
-        return entry
 
     def _check_fitted(self) -> None:
         check_is_fitted(self, "model_", msg="this %(name)s is not fitted yet; call fit before")

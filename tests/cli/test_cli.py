@@ -375,7 +375,8 @@ def test_data_check_fails_on_errors_only(
     (tmp_path / "features" / "p003.npy").unlink()
     assert main(check) == 1
     printed = capsys.readouterr().out
-    assert f"error [features-missing] {tmp_path / 'labels.csv'}:5: cannot read" in printed
+    missing = tmp_path / "features" / "p003.npy"
+    assert f"{tmp_path / 'labels.csv'}:5: {missing} is missing; extract its features" in printed
     assert "errors: 1" in printed
 
 
