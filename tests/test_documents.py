@@ -75,10 +75,11 @@ def make_fisv(folder: Path) -> None:
 
 
 def make_videos(folder: Path) -> None:
-    """Real clips with invented scores."""
+    """Short real clips with invented scores, and one as long as a lift for a routine."""
     folder.mkdir()
     lines = ["id,score"]
-    for i, path in enumerate(sorted((data_folder() / "videos").glob("*.*"))):
+    videos = sorted((data_folder() / "videos").glob("*.*"), key=lambda path: path.stat().st_size)
+    for i, path in enumerate(videos[:5]):
         shutil.copy(path, folder)
         lines.append(f"{path.stem},{i}")
     shutil.copy(data_folder() / "videos" / "clean_and_jerk.mp4", folder / "routine.mp4")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -124,6 +125,8 @@ class ClipFeatures(Record):
     """Frames per second this video was sampled at, where its recipe says "native"."""
     found_share: float | None = None
     """Share of frames in which the person was found; None where nobody was looked for."""
+    keypoints: Path | None = None
+    """File of the keypoints they were made of, where one was kept."""
 
     @property
     def fps(self) -> float | None:

@@ -132,7 +132,8 @@ class ReportCommand(PerformancesCommand):
         for features, video in seen:
             prediction = scorer.score(features)
             told = explain(scorer.model, features, prediction, *how)
-            film = read_film(video, out, embed, instants(told)) if video else None
+            kept = features.keypoints
+            film = read_film(video, out, embed, instants(told), kept) if video else None
             known = (human.marks_of(features.id), human.given.get(features.id, {}))
             performances.append(Performance(prediction, told, film, *known))
         return Report(model_facts(scorer.model, scorer.info), tuple(performances))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 CLIPS_SHOWN = 3
 # Attention that nowhere exceeds so many equal shares points at no clip.
 EVEN = 1.1
+# Below this share of frames a score rests on too little of the performance.
+LEAST_FOUND = 0.6
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,16 @@ class Score(PerformancesCommand):
         """Scores and prints."""
         self.refuse_none("score")
         scorer = self.scorer(self.confidence, self.per_grade, self.device)
-        predictions = [scorer.score(self.features(scorer, path)) for path in self.performances]
+        predictions = []
+        for path in self.performances:
+            features = self.features(scorer, path)
+            if features.found_share is not None and features.found_share < LEAST_FOUND:
+                print(
+                    f"warning: in {features.id} the person was found in only "
+                    f"{features.found_share:.0%} of the frames; do not trust this score much",
+                    file=sys.stderr,
+                )
+            predictions.append(scorer.score(features))
         if self.json:
             print(json.dumps([prediction.to_json() for prediction in predictions], indent=2))
         else:

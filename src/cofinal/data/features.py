@@ -21,6 +21,8 @@ from cofinal.files.tables import finite
 from cofinal.records import ClipFeatures, FeatureRecipe
 
 RECIPE_FILE = "features.json"
+# Beside the features of a video in which a person was followed.
+KEYPOINTS = ".keypoints.npz"
 
 
 def write_values(path: str | Path, values: np.ndarray) -> None:
@@ -180,7 +182,18 @@ def read_features(path: str | Path) -> ClipFeatures:
     described = read_description(path.parent)
     recipe = _recipe(described, path.parent)
     first, fps = video_times(described, path.stem)
-    return ClipFeatures(read_values(path), path.stem, recipe, first, fps)
+    share = _found_share(described, path.stem)
+    beside = path.with_name(path.stem + KEYPOINTS)
+    kept = beside if beside.is_file() else None
+    return ClipFeatures(read_values(path), path.stem, recipe, first, fps, share, kept)
+
+
+def _found_share(described: dict[str, Any], id: str) -> float | None:
+    """Share of frames in which the person was found, where features.json tells."""
+    videos = described.get("videos")
+    record = videos.get(id) if isinstance(videos, dict) else None
+    share = record.get("found_share") if isinstance(record, dict) else None
+    return None if share is None else finite(share, "found_share", f"{RECIPE_FILE}: video {id!r}")
 
 
 def video_times(described: dict[str, Any], id: str) -> tuple[float, float | None]:

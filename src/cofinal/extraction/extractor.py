@@ -184,9 +184,10 @@ def extract_like(
     )
     keep = None if kept is None else functools.partial(write_keypoints, _beside(kept))
     features = extract(path, recipe, backbone, on_clips=on_clips, on_keypoints=keep)
-    if kept is not None:
-        write_values(kept, features.values)
-    return features
+    if kept is None:
+        return features
+    write_values(kept, features.values)
+    return replace(features, keypoints=_beside(kept) if _beside(kept).is_file() else None)
 
 
 def _from_cache(
@@ -194,16 +195,19 @@ def _from_cache(
 ) -> ClipFeatures | None:
     """Kept features with the video's times; None if anything is missing."""
     found = read_cached_features(kept, path.stem, recipe.feature_recipe(weights))
-    share = None
+    share = beside = None
     if POSE in recipe.backbone.split("+"):
         if not _beside(kept).is_file():
             return None
-        share = read_keypoints(_beside(kept)).found_share
+        beside = _beside(kept)
+        share = read_keypoints(beside).found_share
     if found is None:
         return None
     _, plan = plan_video(path, recipe)
     first = plan.first_clip_seconds
-    return replace(found, first_clip_seconds=first, own_fps=plan.fps, found_share=share)
+    return replace(
+        found, first_clip_seconds=first, own_fps=plan.fps, found_share=share, keypoints=beside
+    )
 
 
 def _beside(kept: Path) -> Path:

@@ -21,6 +21,8 @@ from cofinal.extraction.decoding import decoded_frames
 from cofinal.extraction.timeline import Timeline, scan_timeline
 from cofinal.extras import import_extra
 from cofinal.records import ClipFeatures
+from cofinal.reports.skeleton import skeleton_lines
+from cofinal.skeleton.keypoints import read_keypoints
 
 Embed = Literal["auto", "yes", "no"]
 # All films of a page together: what mail programs and browsers still take in one file.
@@ -54,6 +56,8 @@ class Film:
     """The file in base64; None if it lies beside the page."""
     link: str | None = None
     """Where it lies relative to the page; None if it is embedded."""
+    skeleton: str | None = field(default=None, repr=False)
+    """The person that was followed, as `skeleton_lines` tells; None where nobody was."""
 
     def picture(self, seconds: float) -> str | None:
         """The picture taken nearest to a time."""
@@ -118,7 +122,13 @@ def embeds(paths: Sequence[Path], wanted: Embed) -> bool:
     return sum(path.stat().st_size for path in paths) <= EMBED_BYTES
 
 
-def read_film(path: Path, page: Path | None, embed: bool, instants: Sequence[float]) -> Film:
+def read_film(
+    path: Path,
+    page: Path | None,
+    embed: bool,
+    instants: Sequence[float],
+    keypoints: Path | None = None,
+) -> Film:
     """Reads a video for a report.
 
     Args:
@@ -127,6 +137,7 @@ def read_film(path: Path, page: Path | None, embed: bool, instants: Sequence[flo
             no film, which then has no pictures.
         embed: whether the page holds it.
         instants: seconds of the video of which pictures are wanted, beside those of the strip.
+        keypoints: file of the person that was followed in it.
 
     Raises:
         CofinalError: no video that can be decoded, or no library for pictures.
@@ -142,7 +153,8 @@ def read_film(path: Path, page: Path | None, embed: bool, instants: Sequence[flo
         data = base64.b64encode(path.read_bytes()).decode("ascii")
     elif unplayable is None:
         link = quote(Path(os.path.relpath(path.resolve(), page.resolve().parent)).as_posix())
-    return Film(path.name, seconds, mime, unplayable, pictures, data, link)
+    lines = skeleton_lines(read_keypoints(keypoints)) if keypoints and not unplayable else None
+    return Film(path.name, seconds, mime, unplayable, pictures, data, link, lines)
 
 
 def strip_instants(seconds: float) -> list[float]:

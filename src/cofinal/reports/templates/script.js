@@ -39,6 +39,42 @@ function prepareFilm(article, video) {
     if (!video.paused) requestAnimationFrame(follow);
   };
   for (const name of ["play", "seeked", "timeupdate"]) video.addEventListener(name, follow);
+  prepareSkeleton(article, video);
+}
+
+// Whoever was followed, drawn over the film; frames in which nobody was found stay empty.
+function prepareSkeleton(article, video) {
+  const held = article.querySelector(".skeleton-lines");
+  if (!held) return;
+  const { size, seconds, bones, frames } = JSON.parse(held.textContent);
+  const canvas = article.querySelector(".skeleton");
+  const box = article.querySelector(".skeleton-toggle input");
+  const draw = () => {
+    const pen = canvas.getContext("2d");
+    canvas.width = video.clientWidth;
+    canvas.height = video.clientHeight;
+    let at = 0;
+    while (at + 1 < seconds.length && seconds[at + 1] <= video.currentTime + 0.001) at++;
+    const joints = frames[at];
+    canvas.dataset.drawn = String(Boolean(box.checked && joints));
+    if (box.checked && joints) {
+      const scale = Math.min(canvas.width / size[0], canvas.height / size[1]);
+      const left = (canvas.width - scale * size[0]) / 2, top = (canvas.height - scale * size[1]) / 2;
+      pen.strokeStyle = "#3fd97a";
+      pen.lineWidth = 3;
+      for (const [a, b] of bones) {
+        pen.beginPath();
+        pen.moveTo(left + scale * joints[2 * a], top + scale * joints[2 * a + 1]);
+        pen.lineTo(left + scale * joints[2 * b], top + scale * joints[2 * b + 1]);
+        pen.stroke();
+      }
+    }
+    if (!video.paused) requestAnimationFrame(draw);
+  };
+  for (const name of ["play", "seeked", "loadeddata"]) video.addEventListener(name, draw);
+  box.addEventListener("change", draw);
+  window.addEventListener("resize", draw);
+  draw();
 }
 
 function playFrom(article, seconds) {
