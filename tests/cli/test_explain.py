@@ -68,7 +68,8 @@ def test_people_are_told_moments_with_times_and_neighbours_of_each_grade(
     assert "p003 (" in first.split("\n", 1)[1] and "similarity 1.00" in first
     assert second.startswith("p031 (")
     plain = told(capsys, str(models["ridge"]), files[0])
-    assert len(re.findall(r"^    most alike: p003 \(", plain, re.M)) == 2
+    # Every method is asked for grades.
+    assert len(re.findall(r"most alike in grade [1-4]: p0\d\d \(", plain)) == 8
 
 
 def test_times_of_some_elements_only_are_refused(
