@@ -248,14 +248,19 @@ def harmed(name: str, change: Callable[[torch.Tensor], torch.Tensor]) -> Callabl
     return harm
 
 
-EDGES = "members.1.edges_KG"
+EDGES, RANGE = "members.1.edges_KG", "members.0.range_K2"
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (harmed(EDGES, lambda t: t.flip(-1)), f"the score edges {EDGES} do not increase"),
-        (harmed(EDGES, lambda t: t * torch.nan), f"{EDGES} holds a value that is not finite"),
+        (harmed(EDGES, lambda t: t.flip(-1)), f"the points of {EDGES} do not increase"),
+        (
+            harmed(EDGES, lambda t: t.clone().index_fill(-1, torch.tensor([0]), torch.nan)),
+            f"{EDGES} holds a value that is not finite",
+        ),
+        (harmed(RANGE, lambda t: t.flip(-1)), f"the points of {RANGE} do not increase"),
+        (harmed(RANGE, lambda t: t * torch.nan), f"{RANGE} holds a value that is not finite"),
         (harmed(EDGES, torch.Tensor.double), "edges_KG is not the same in member 1"),
         (harmed(EDGES, lambda t: t[:1]), "edges_KG is not the same in member 1"),
         (harmed("members.0.edges_KG", lambda t: t[:1]), "edges_KG is not the same in member 1"),

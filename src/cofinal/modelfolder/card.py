@@ -22,10 +22,11 @@ def model_card(info: ModelInfo, model: Ensemble, neighbours: bool) -> str:
         model: the trained members.
         neighbours: whether an index of the training performances lies beside it.
     """
-    low_high = [(float(e[0]), float(e[-1])) for e in model.first.edges_KG]
     ranges = "\n".join(
         f"- {target}: {low:.2f} to {high:.2f} points"
-        for target, (low, high) in zip(info.task.targets, low_high, strict=True)
+        for target, (low, high) in zip(
+            info.task.targets, model.first.range_K2.tolist(), strict=True
+        )
     )
     count, data = sum(p.numel() for p in model.parameters()), info.trained_on
     return (

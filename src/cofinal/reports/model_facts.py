@@ -52,7 +52,6 @@ def model_facts(model: Ensemble, info: ModelInfo) -> ModelFacts:
         measured_on, quality = "test split", info.quality
     elif info.calibration:
         measured_on, quality = "calibration", _out_of_sample(info.calibration, info.task.targets)
-    edges_KG = model.first.edges_KG.double()
     return ModelFacts(
         method=info.preset.method,
         data=info.trained_on.name,
@@ -60,8 +59,10 @@ def model_facts(model: Ensemble, info: ModelInfo) -> ModelFacts:
         backbone=info.recipe.backbone,
         targets=info.task.targets,
         ranges={
-            target: (float(edges_G[0]), float(edges_G[-1]))
-            for target, edges_G in zip(info.task.targets, edges_KG, strict=True)
+            target: (low, high)
+            for target, (low, high) in zip(
+                info.task.targets, model.first.range_K2.tolist(), strict=True
+            )
         },
         calibrated_on=len(info.calibration) if info.calibration else None,
         measured_on=measured_on,
