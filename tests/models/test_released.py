@@ -44,7 +44,7 @@ def answers(model_folder: Path, ids: list[str]) -> ModelOutput:
     clips = [torch.from_numpy(np.load(features / f"{i}.npy")).float() for i in ids]
     model, _ = load_model(model_folder)
     with torch.no_grad():
-        output: ModelOutput = model(*pad_clips(clips))
+        output: ModelOutput = model.first(*pad_clips(clips))
     return output
 
 

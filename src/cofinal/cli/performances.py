@@ -58,13 +58,13 @@ class PerformancesCommand:
 
     def features(self, scorer: Scorer, path: Path) -> ClipFeatures:
         """Clip features of one file, by what its name says it is."""
+        if path.suffix.lower() == ".npy":  # without the imports that extraction needs
+            return scorer.checked(path)
         from cofinal.errors import CofinalError
         from cofinal.extraction.backbones import SKELETON, use_backbone
         from cofinal.extraction.extractor import extract_like
 
         skeletons = scorer.info.recipe.backbone == SKELETON
-        if path.suffix.lower() == ".npy":
-            return scorer.checked(path)
         if path.is_dir() and not skeletons:
             raise CofinalError(
                 f"{path} is a folder; name video or .npy files, for example {path / '*.npy'}"
