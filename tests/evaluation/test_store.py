@@ -15,7 +15,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from cofinal.audit.explanations.plan import plan_folds, run_folds
+from cofinal.audit.explanations.plan import explain_folds, plan_explained
 from cofinal.benchmark.plan import Entry
 from cofinal.benchmark.run import run_benchmark
 from cofinal.benchmark.tables import BenchmarkResult
@@ -223,9 +223,9 @@ def test_groups_and_labels_of_a_users_making_write_inside_the_folder(
     entries = [Entry("../../../label", RIDGE)]
     run = tmp_path / "deep" / "er" / "run"
     run_benchmark(dataset, entries, settings, run)
-    jobs = plan_folds(dataset, entries, settings)
+    jobs = plan_explained(dataset, entries, settings)
     quick = ExplanationSettings(evidence=("gradients",), steps=2, random_orders=1, explained=2)
-    run_folds(dataset, jobs, quick, run)
+    explain_folds(dataset, jobs, quick, run)
     assert len(stored(run)) == 4
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert all(path.is_relative_to(run) for path in written)
@@ -266,7 +266,7 @@ def a_choice(arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
         *(text_for_seconds, no_predictions, a_choice),
         *(b"", b"no tensors", "half", "other"),
     ],
-    ids=str,
+    ids=lambda damage: getattr(damage, "__name__", repr(damage)),
 )
 def test_a_stored_file_that_does_not_fit_is_not_believed(
     generated: Dataset, run_folder: Path, damage: Any

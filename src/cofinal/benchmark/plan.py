@@ -64,7 +64,7 @@ def usable_protocols(dataset: Dataset) -> tuple[str, ...]:
     return tuple(names)
 
 
-def plan_jobs(
+def plan_benchmark(
     dataset: Dataset, entries: Sequence[Entry], settings: BenchmarkSettings
 ) -> dict[tuple[str, str], list[FoldJob]]:
     """(protocol name, label) -> the trainings it takes.

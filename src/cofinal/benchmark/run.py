@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cofinal.benchmark.comparison import Comparison, compare
-from cofinal.benchmark.plan import Entry, is_trained, official, plan_jobs
+from cofinal.benchmark.plan import Entry, is_trained, official, plan_benchmark
 from cofinal.config import BenchmarkSettings, ProtocolSettings
 from cofinal.data.dataset import Dataset
 from cofinal.evaluation.coverage import FoldCoverage, Predicted, fold_coverage
@@ -88,12 +88,13 @@ def run_benchmark(
         CofinalError: a method or protocol that is unknown or does not fit the data, or a folder in
             which another run is going on.
     """
-    jobs = plan_jobs(dataset, entries, settings)
+    jobs = plan_benchmark(dataset, entries, settings)
     everything = [job for several in jobs.values() for job in several]
     store = Store(folder)
     found: dict[Key, FoldPredictions] = {}
     with store.alone():
-        there, total = count_finished(dataset, everything, store)
+        there = count_finished(dataset, everything, store)
+        total = sum(len(job.keys) for job in everything)
         if on_progress:
             on_progress(there, total)
         for key, answer in run_jobs(dataset, everything, store, workers, engine):

@@ -32,7 +32,7 @@ from cofinal.config import (
 from cofinal.config.search import setting
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
-from cofinal.evaluation.evaluate import plan_jobs, run_evaluation
+from cofinal.evaluation.evaluate import plan_evaluation, run_evaluation
 from cofinal.evaluation.metrics import Measure, fisher_mean, r_l2, srcc
 from cofinal.evaluation.store import Store, identity_of
 from cofinal.settings import check
@@ -206,7 +206,7 @@ def fold_by_fold(
 
     # The store knows trainings by their settings, so that the same are never trained twice.
     what = (search.dataset, preset, search.protocol)
-    result = run_evaluation(*what, plan_jobs(*what), store, on_progress, after_fold)
+    result = run_evaluation(*what, plan_evaluation(*what), store, on_progress, after_fold)
     return average([getattr(row, search.objective) for row in result.measures], search.objective)
 
 

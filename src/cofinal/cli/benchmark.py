@@ -111,7 +111,7 @@ class Benchmark:
 
     def explain(self) -> int:
         """Judges explanations, and writes `explanations.json`, `.md` and `.png`."""
-        from cofinal.audit.explanations.plan import held_out_parts, plan_folds, run_folds
+        from cofinal.audit.explanations.plan import explain_folds, held_out_parts, plan_explained
         from cofinal.audit.explanations.result import measure_methods
         from cofinal.audit.explanations.tables import ExplanationResult, draw_explanations
         from cofinal.audit.explanations.truth import read_truth, sheet_file
@@ -128,17 +128,18 @@ class Benchmark:
         entries = self.entries()
         marks = any(learns_from_judges(entry.preset) for entry in entries)
         dataset = load_dataset(self.source, marks)
-        jobs = plan_folds(dataset, entries, self.settings)
+        jobs = plan_explained(dataset, entries, self.settings)
         sheet = sheet_file(self.source, self.explaining.sheet)
         truth = read_truth(dataset, sheet, held_out_parts(jobs))
         with track("explanations", 1) as advance:
-            run_folds(
+            explain_folds(
                 dataset,
                 jobs,
                 self.explaining,
                 self.out,
                 self.workers,
-                lambda done, total: advance(done / total, f"{done} of {total} trainings"),
+                lambda done, total: advance(done / total, f"{done} of {total} folds"),
+                truth.placements,
             )
         methods = measure_methods(dataset, jobs, self.explaining, self.out, truth)
         found = ExplanationResult(

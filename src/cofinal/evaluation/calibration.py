@@ -22,7 +22,7 @@ from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 from cofinal.config import CalibrationSettings, Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
-from cofinal.evaluation.evaluate import plan_jobs
+from cofinal.evaluation.evaluate import plan_evaluation
 from cofinal.evaluation.folds import Fold, group_values, make_folds
 from cofinal.evaluation.intervals import CONFIDENCE, Calibration, calibrate, check_possible
 from cofinal.evaluation.predictions import predict_finite
@@ -121,7 +121,7 @@ def run_calibration(
         scores_NK = plan.aside.scores
     elif plan.folds:
         predicted_NK, scores_NK = np.empty_like(plan.training.scores), plan.training.scores
-        jobs = [job for _, job in plan_jobs(plan.training, preset, plan.protocol)]
+        jobs = [job for _, job in plan_evaluation(plan.training, preset, plan.protocol)]
         answers = run_jobs(plan.training, jobs, Store(folder))
         with track("calibrating", len(jobs), show_progress) as advance:
             for done, (job, (_, found)) in enumerate(zip(jobs, answers, strict=True), 1):

@@ -54,7 +54,7 @@ def evaluate(
             another run, or one that is going on.
     """
     store = Store(folder)
-    jobs = plan_jobs(dataset, preset, protocol)
+    jobs = plan_evaluation(dataset, preset, protocol)
     with store.alone():
         if store.folder:
             begin(store.folder, {"command": "evaluate", "preset": preset.to_json()})
@@ -64,7 +64,7 @@ def evaluate(
     return result
 
 
-def plan_jobs(
+def plan_evaluation(
     dataset: Dataset, preset: Preset, protocol: ProtocolSettings
 ) -> list[tuple[int, FoldJob]]:
     """Repeat and training, one for each fold."""
@@ -86,7 +86,7 @@ def run_evaluation(
     on_progress: OnProgress | None = None,
     after_fold: AfterFold | None = None,
 ) -> EvaluationResult:
-    """Runs what `plan_jobs` planned and measures it; see `evaluate`."""
+    """Runs what `plan_evaluation` planned and measures it; see `evaluate`."""
     started = time.monotonic()
     predictions = np.full((protocol.repeats, *dataset.scores.shape), np.nan)
     made: list[Finished] = []

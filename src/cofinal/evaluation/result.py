@@ -5,7 +5,7 @@ Letters: R repeats, N performances, K targets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,11 +118,7 @@ class EvaluationResult(Record):
 
     def notes(self) -> list[str]:
         """Which predictions were made by other versions of the code than those of `settings`."""
-        return [
-            f"{count} trainings were made by {made_by}, not by the versions of today; remove "
-            "their files in the folder `folds` to train them again."
-            for made_by, count in self.settings.get("other_versions", {}).items()
-        ]
+        return version_notes(self.settings.get("other_versions", {}))
 
     def predictions_csv(self, dataset: Dataset) -> str:
         """One line per performance and repeat: id, groups, score given and predicted per target."""
@@ -144,6 +140,15 @@ class EvaluationResult(Record):
         write_json(folder / "result.json", self.to_json())
         write_text(folder / "table.txt", self.table() + "\n")
         write_text(folder / "predictions.csv", self.predictions_csv(dataset))
+
+
+def version_notes(other_versions: Mapping[str, int]) -> list[str]:
+    """Sentences on versions of the code that are not today's -> trainings that they made."""
+    return [
+        f"{count} trainings were made by {made_by}, not by the versions of today; remove "
+        "their files in the folder `folds` to train them again."
+        for made_by, count in other_versions.items()
+    ]
 
 
 def _text(value: float | None, digits: int = 3) -> str:

@@ -116,14 +116,14 @@ def run_jobs(
         yield from _spread(dataset, missing, store, workers, engine)
 
 
-def count_finished(dataset: Dataset, jobs: Sequence[Job[F]], store: Store) -> tuple[int, int]:
-    """How many pieces of work are in the store, and how many there are in all.
+def count_finished(dataset: Dataset, jobs: Sequence[Job[F]], store: Store) -> int:
+    """How many pieces of work are in the store.
 
     Raises:
         CofinalError: a stored file that does not fit; now, not after hours of training.
     """
     found = [read_finished(store, job, key, dataset) for job in jobs for key in job.keys]
-    return len(found) - found.count(None), len(found)
+    return sum(one is not None for one in found)
 
 
 def _spread(

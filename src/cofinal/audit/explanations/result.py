@@ -24,12 +24,13 @@ from cofinal.audit.explanations.measures import (
     deletion_insertion,
     mark_correlation,
 )
-from cofinal.audit.explanations.plan import finished
+from cofinal.audit.explanations.plan import evidence_on
 from cofinal.audit.explanations.truth import Truth
 from cofinal.audit.explanations.worth import left_out
 from cofinal.config import ExplanationSettings
 from cofinal.data.dataset import Dataset
 from cofinal.data.sheets import Element
+from cofinal.evaluation.evaluate import other_versions
 from cofinal.evaluation.predictions import FoldJob
 from cofinal.explain.elements import stretch_sums
 from cofinal.explain.ways import read_way
@@ -66,7 +67,7 @@ class MethodExplanations:
     label: str
     seeds: int
     performances: int
-    """PooledEvidence ones."""
+    """Explained ones."""
     ways: list[WayResult]
     between: dict[str, dict[tuple[str, str], Agreement | None]]
     """Target -> pair of ways -> agreement."""
@@ -76,6 +77,8 @@ class MethodExplanations:
     """Ways that this method does not have."""
     seconds: float = 0.0
     """Time of all folds and seeds."""
+    other_versions: dict[str, int] = field(default_factory=dict)
+    """Versions of the code, not today's, -> on how many folds they explained."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class PooledEvidence:
         seeds = list(dict.fromkeys(job.seeds[0] for job in jobs))
         found: list[list[FoldEvidence]] = [[] for _ in seeds]
         for job in jobs:
-            found[seeds.index(job.seeds[0])].append(finished(job, settings, folder, dataset))
+            found[seeds.index(job.seeds[0])].append(evidence_on(job, settings, folder, dataset))
         positions = np.concatenate([fold.positions for fold in found[0]])
         return cls(positions, tuple(len(dataset.clips[i]) for i in positions), found)
 
@@ -180,6 +183,7 @@ def measure_method(
         worth,
         [names[w] for w in range(len(names)) if w not in there],
         sum(fold.seconds for folds in explained.by_seed for fold in folds),
+        other_versions([fold for folds in explained.by_seed for fold in folds]),
     )
 
 

@@ -25,6 +25,7 @@ from cofinal.audit.explanations.result import (
 from cofinal.audit.explanations.truth import Truth
 from cofinal.benchmark.tables import library_versions, with_interval
 from cofinal.config import BenchmarkSettings, ExplanationSettings
+from cofinal.evaluation.result import version_notes
 from cofinal.files.atomic import write_json, write_text
 from cofinal.files.tables import markdown_table
 
@@ -147,6 +148,7 @@ def method_section(one: MethodExplanations, truth: Truth) -> list[str]:
     lines = [f"## {one.label}", "", f"{one.performances} performances explained, {seeds}.", ""]
     if one.missing:
         lines += [f"It has no {', '.join(one.missing)}.", ""]
+    lines += [f"Note: {note}\n" for note in version_notes(one.other_versions)]
     for target in targets:
         ways = [way for way in one.ways if way.target == target]
         lines += [f"### {one.label}: {target}", "", *markdown_table(CURVES, map(curve_cells, ways))]
