@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cofinal.cli.performances import PerformancesCommand
-from cofinal.times import clock
+from cofinal.times import ClipTimes, clock
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,12 +82,12 @@ def describe_target(entry: TargetPrediction, prediction: Prediction) -> list[str
         lines.append(f"    between {low:.2f} and {high:.2f} points{confidence}")
     if entry.votes is not None and entry.grade is not None:
         own_T = entry.votes[entry.grade - 1]
-        lines.append(f"    most for this grade: {strongest(own_T, prediction)}")
-        lines.append(f"    most against it: {strongest(-own_T, prediction)}")
+        lines.append(f"    most for this grade: {strongest(own_T, prediction.times)}")
+        lines.append(f"    most against it: {strongest(-own_T, prediction.times)}")
     if entry.attention is not None:
         for number, shares in enumerate(entry.attention, 1):
             of = f"query {number}" if len(entry.attention) > 1 else "it"
-            lines.append(f"    {of} looked {looked_at(shares, prediction)}")
+            lines.append(f"    {of} looked {looked_at(shares, prediction.times)}")
     return lines
 
 
@@ -102,17 +102,16 @@ def grade_text(entry: TargetPrediction) -> str:
     )
 
 
-def strongest(value_T: np.ndarray, prediction: Prediction) -> str:
+def strongest(value_T: np.ndarray, times: ClipTimes | None) -> str:
     """When the clips of the highest values are, in the order of time."""
     clips = sorted(value_T.argsort()[::-1][:CLIPS_SHOWN])
-    times = prediction.times
     return ", ".join(
         clock(times.border(int(clip))) if times else f"clip {clip + 1}" for clip in clips
     )
 
 
-def looked_at(shares_T: np.ndarray, prediction: Prediction) -> str:
+def looked_at(shares_T: np.ndarray, times: ClipTimes | None) -> str:
     """Where attention lies, for example "most at 0:05, 0:09, 0:41"."""
     if shares_T.max() * len(shares_T) <= EVEN:
         return "at all clips about alike"
-    return f"most at {strongest(shares_T, prediction)}"
+    return f"most at {strongest(shares_T, times)}"
