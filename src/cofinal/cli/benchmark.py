@@ -131,17 +131,15 @@ class Benchmark:
         jobs = plan_explained(dataset, entries, self.settings)
         sheet = sheet_file(self.source, self.explaining.sheet)
         truth = read_truth(dataset, sheet, held_out_parts(jobs))
+        what = (dataset, jobs, self.explaining, self.out)
         with track("explanations", 1) as advance:
             explain_folds(
-                dataset,
-                jobs,
-                self.explaining,
-                self.out,
+                *what,
                 self.workers,
                 lambda done, total: advance(done / total, f"{done} of {total} folds"),
                 truth.placements,
             )
-        methods = measure_methods(dataset, jobs, self.explaining, self.out, truth)
+        methods = measure_methods(*what, truth)
         found = ExplanationResult(
             shlex.join(["cofinal", *sys.argv[1:]]),
             self.settings,
