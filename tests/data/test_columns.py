@@ -170,3 +170,13 @@ TRIALS = {
 def test_files_of_people_who_tried_are_taken_for_what_they_are(name: str) -> None:
     folder = fixture_folder() / "trials"
     assert TRIALS[name] in taken_for(DataSource(folder / f"{name}.csv", folder / "features"))
+
+
+def test_the_target_that_cannot_fill_its_grades_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tied: list[object] = [2.5, 1.5, 2.5, 1.5, 2.5, 1.5]
+    data = source(tmp_path, csv("id,score,deduction", SCORES, tied))
+    flags = ["--dataset", data.dataset, "--data", str(data.data), "--out", str(tmp_path / "run")]
+    assert main(["train", *flags]) == 1
+    assert "target 'deduction': 2 different scores cannot fill 4" in capsys.readouterr().err

@@ -145,11 +145,8 @@ class CoFInAl(AssessmentModel):
     def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns grade edges, whitening, and the summary read-out with its held-out error."""
         scores_NK = labels.scores_NK
-        edges_KG = np.stack(
-            [grade_edges(s, self.settings.grades, self.settings.spacing) for s in scores_NK.T]
-        )
-        self.edges_KG.copy_(torch.from_numpy(edges_KG))
-        self.range_K2.copy_(self.edges_KG[:, [0, -1]])
+        settings = self.settings
+        self.learn_range(scores_NK, lambda s: grade_edges(s, settings.grades, settings.spacing))
         self.whitening.fit(clips)
         # The unit of every loss term: training errors would not do, since a trained network has
         # next to none.

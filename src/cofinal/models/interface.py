@@ -129,13 +129,25 @@ class AssessmentModel(nn.Module):
         """
         raise NotImplementedError
 
-    def learn_range(self, scores_NK: np.ndarray) -> None:
-        """Sets grades and score range of a method that has no grades of its own.
+    def learn_range(
+        self, scores_NK: np.ndarray, edges_of: Callable[[np.ndarray], np.ndarray] = usual_edges
+    ) -> None:
+        """Sets grades and score range from training scores in points.
 
         Every method is asked for grades, whether it was made for them or not.
+
+        Args:
+            scores_NK: training scores in points.
+            edges_of: from the scores (N,) of a target to the edges (G + 1,) of its grades.
+
+        Raises:
+            CofinalError: scores that cannot have these grades; the target is named.
         """
-        edges_KG = np.stack([usual_edges(column) for column in scores_NK.T])
-        self.edges_KG.copy_(torch.from_numpy(edges_KG))
+        for k, (target, score_N) in enumerate(zip(self.task.targets, scores_NK.T, strict=True)):
+            try:
+                self.edges_KG[k] = torch.from_numpy(edges_of(score_N))
+            except CofinalError as error:
+                raise CofinalError(f"target {target!r}: {error}") from error
         self.range_K2.copy_(self.edges_KG[:, [0, -1]])
 
     def learn_error(self, error_K: np.ndarray) -> None:
