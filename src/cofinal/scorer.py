@@ -86,7 +86,7 @@ class Scorer:
             )
         if per_grade and info.calibration and info.calibration.grades_NK is None:
             raise CofinalError(
-                f"method {info.preset.method!r} has no grades, so no intervals per grade; "
+                "the calibration knows no grades, so there are no intervals per grade; "
                 "leave out --per-grade"
             )
 

@@ -86,7 +86,8 @@ def test_a_part_kept_aside_is_not_trained_on_and_calibrates(
     np.testing.assert_array_equal(calibration.scores_NK, plan.aside.scores)
     expected = np.tile(plan.training.scores.mean(0), (10, 1))
     np.testing.assert_allclose(calibration.predicted_NK, expected, rtol=1e-5)
-    assert calibration.grades_NK is None
+    quarters = np.quantile(plan.training.scores, [0.25, 0.5, 0.75], axis=0)
+    np.testing.assert_array_equal(calibration.grades_NK, (expected[:, None] >= quarters).sum(1))
     other = plan_calibration(labelled, PART, seed=1).aside
     assert other is not None and other.ids != plan.aside.ids
 
@@ -287,12 +288,13 @@ def test_a_confidence_that_cannot_be_had_gets_a_sentence(
     assert re.search(match, capsys.readouterr().err)
 
 
-def test_a_method_without_grades_has_no_intervals_per_grade(
-    generated_source: DataSource, run_folder: Path
-) -> None:
-    outcome = train_model(generated_source, RIDGE, run_folder, False, FOLDS)
-    with pytest.raises(CofinalError, match=r"'ridge' has no grades.*leave out --per-grade"):
-        Scorer.load(outcome.model_folder, per_grade=True)
+def test_a_calibration_without_grades_has_no_intervals_per_grade(calibrated: Path) -> None:
+    scorer = Scorer.load(calibrated)
+    calibration = scorer.info.calibration
+    assert calibration is not None
+    info = replace(scorer.info, calibration=replace(calibration, grades_NK=None))
+    with pytest.raises(CofinalError, match=r"knows no grades.*leave out --per-grade"):
+        Scorer(scorer.model, info, per_grade=True)
 
 
 @pytest.mark.parametrize(
