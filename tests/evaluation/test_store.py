@@ -31,6 +31,7 @@ from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation import predictions
 from cofinal.evaluation.evaluate import evaluate
+from cofinal.evaluation.nested import Choice
 from cofinal.evaluation.result import measure
 from cofinal.evaluation.store import LONGEST_NAME, Key, Store, file_name
 from cofinal.files.atomic import TEMPORARY
@@ -104,6 +105,22 @@ def test_work_of_another_version_is_told_in_every_table(
     results = run_benchmark(generated, [Entry("ridge", RIDGE)], SETTINGS, run_folder)
     data = {"name": "x", "performances": len(generated)}
     assert f"ridge: {told}" in BenchmarkResult("", SETTINGS, data, results, 0.0, 1).markdown()
+
+
+def test_settings_chosen_inside_do_not_depend_on_which_seeds_are_trained_at_once(
+    generated: Dataset, tiny: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def predict(training: Dataset, held_out: Dataset, preset: Preset) -> np.ndarray:
+        seen.append(preset.training.seed)
+        return held_out.scores
+
+    monkeypatch.setattr(predictions, "predict", predict)
+    nested = replace(tiny, choice=Choice(({}, {"training.mixing": 0.1}), folds=2))
+    for seeds in (1, 2):  # the second run trains seed 1 alone
+        run_benchmark(generated, [nested], replace(SETTINGS, seeds=seeds), tmp_path)
+    assert len(seen) == 2 * 2 * 2 * 2 and set(seen) == {0}
 
 
 @pytest.mark.parametrize("command", ["evaluate", "benchmark", "train"])
@@ -255,6 +272,11 @@ def no_predictions(arrays: dict[str, np.ndarray], values: dict[str, Any]) -> Non
     arrays["guesses"] = arrays.pop("predictions")
 
 
+def grades_without_edges(arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
+    arrays["grade_probabilities"] = np.ones((*arrays["predictions"].shape, 1))
+    arrays.pop("grade_edges", None)
+
+
 def a_choice(arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
     values["chosen"] = {"model.strength": 1}
 
@@ -263,7 +285,7 @@ def a_choice(arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
     "damage",
     [
         *(other_ids, another_shape, not_a_number, whole_numbers),
-        *(text_for_seconds, no_predictions, a_choice),
+        *(text_for_seconds, no_predictions, grades_without_edges, a_choice),
         *(b"", b"no tensors", "half", "other"),
     ],
     ids=lambda damage: getattr(damage, "__name__", repr(damage)),

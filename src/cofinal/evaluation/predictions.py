@@ -100,8 +100,8 @@ class FoldJob:
         started = time.monotonic()
         training = dataset.subset(self.fold.train)
         held_out = dataset.subset(self.fold.held_out)
-        preset = with_seed(self.preset, self.seeds[0])
-        chosen: dict[str, Any] = {}
+        # Settings are chosen with one and the same seed, whichever seeds are trained at once.
+        preset, chosen = with_seed(self.preset, 0), dict[str, Any]()
         if self.choice:
             preset, chosen = choose(training, preset, self.choice, self.protocol, predict)
         if self.protocol.protocol == "best-on-test":
@@ -134,6 +134,8 @@ class FoldJob:
         sizes = {"n": len(found.ids), "K": len(dataset.targets)}
         layout = {"predictions": ("nK", "f")}
         arrays = {"predictions": found.predictions}
+        if (found.grade_probabilities is None) != (found.grade_edges is None):
+            raise ValueError("its grades lack probabilities or edges")
         if found.grade_probabilities is not None and found.grade_edges is not None:
             arrays |= {"chances": found.grade_probabilities, "edges": found.grade_edges}
             layout |= {"chances": ("nKG", "f"), "edges": ("KE", "f")}
