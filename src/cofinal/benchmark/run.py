@@ -18,6 +18,7 @@ from cofinal.config import BenchmarkSettings, ProtocolSettings
 from cofinal.data.dataset import Dataset
 from cofinal.evaluation.coverage import FoldCoverage, Predicted, fold_coverage
 from cofinal.evaluation.evaluate import summarise
+from cofinal.evaluation.grading import Grading
 from cofinal.evaluation.metrics import srcc
 from cofinal.evaluation.predictions import FoldJob, FoldPredictions
 from cofinal.evaluation.result import EvaluationResult
@@ -44,6 +45,8 @@ class MethodResult:
     """For each target predicted probabilities (n, G) and true grades (n,); empty without grades."""
     grade_edges: np.ndarray | None = field(repr=False)
     """(K, G + 1) points, the mean over trainings."""
+    gradings: list[Grading]
+    """How the grades did, a record a target; empty where a method knows no grades."""
     predicted: Predicted = field(repr=False)
     """Those of the first repeat and seed."""
 
@@ -210,6 +213,7 @@ def method_result(
         chosen={text: chosen.count(text) for text in dict.fromkeys(chosen)},
         grade_chances=grade_chances(dataset, made, position),
         grade_edges=np.mean(edges, axis=0) if edges else None,
+        gradings=gradings(dataset, made, position),
         predicted=with_grades(firsts, predictions[0]),
     )
 
@@ -235,6 +239,21 @@ def grade_chances(
             chances.append(one.grade_probabilities[:, k])
             grades.append(grade_of(scores, one.grade_edges[k]))
         found.append((np.concatenate(chances), np.concatenate(grades)))
+    return found
+
+
+def gradings(
+    dataset: Dataset, made: Sequence[FoldPredictions], position: Mapping[str, int]
+) -> list[Grading]:
+    """How the grades of all trainings did, target by target."""
+    found = []
+    for k, (chance_nG, true_n) in enumerate(grade_chances(dataset, made, position)):
+        printed = [
+            grade_of(one.predictions[:, k], one.grade_edges[k])
+            for one in made
+            if one.grade_edges is not None
+        ]
+        found.append(Grading.of(dataset.targets[k], chance_nG, np.concatenate(printed), true_n))
     return found
 
 

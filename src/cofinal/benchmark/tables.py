@@ -69,6 +69,7 @@ class BenchmarkResult:
                 continue
             best = optimistic if protocol.name == "final" else None
             lines += protocol_section(protocol, self.human, best)
+            lines += grading_section(protocol)
             lines += coverage_section(protocol, self.settings.confidence)
         if self.human:
             lines += human_section(self.human)
@@ -130,6 +131,10 @@ def protocol_json(protocol: ProtocolResult) -> dict[str, Any]:
         "comparisons": {
             target: [asdict(entry) for entry in entries]
             for target, entries in protocol.comparisons.items()
+        },
+        "grades": {
+            label: [asdict(row) for row in method.gradings]
+            for label, method in protocol.methods.items()
         },
         "coverage": {
             label: [asdict(row) for row in rows] for label, rows in protocol.coverage.items()
@@ -195,6 +200,25 @@ def human_section(human: Sequence[HumanRow]) -> list[str]:
         "",
         *markdown_table(COLUMNS[:6], [human_texts(row, f", {row.target}")[:6] for row in human]),
     ]
+
+
+def grading_section(protocol: ProtocolResult) -> list[str]:
+    """How grades did, a line for each method and target that has them."""
+    rows = [
+        [
+            label,
+            row.target,
+            with_interval(row.right, row.right_interval, 3),
+            with_interval(row.within_one, row.within_one_interval, 3),
+            with_interval(row.ranked_probability_score, row.ranked_probability_score_interval, 3),
+            f"{row.log_loss:.3f}",
+            f"{row.calibration_error:.3f}",
+        ]
+        for label, method in protocol.methods.items()
+        for row in method.gradings
+    ]
+    columns = ("method", "target", "right", "off by one or less", "RPS", "log loss", "ECE")
+    return ["### Grades", "", *markdown_table(columns, rows)] if rows else []
 
 
 def coverage_section(protocol: ProtocolResult, confidence: float) -> list[str]:
