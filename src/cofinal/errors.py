@@ -13,3 +13,7 @@ class UnknownNameError(CofinalError, KeyError):
 
     # KeyError's own would put the sentence into quotes.
     __str__ = Exception.__str__
+
+
+class UsageError(CofinalError):
+    """A command line that no command understands; the exit status is 2, as shells expect."""

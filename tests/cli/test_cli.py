@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 import cofinal.config
 import cofinal.data.checks
 import cofinal.generated.synthetic
+from cofinal.cli import parsing
 from cofinal.cli.main import COMMANDS, main
 from cofinal.cli.score import looked_at
 from cofinal.config import DataSource
@@ -39,13 +41,13 @@ sys.exit("torch" in sys.modules)
 helps = pytest.mark.parametrize("command", ["", *COMMANDS], ids=lambda name: name or "cofinal")
 
 
-def mistake(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
+def mistake(capsys: pytest.CaptureFixture[str], arguments: list[str], status: int = 1) -> str:
     """Runs a command that must fail with one line on standard error, which is returned.
 
     Before it, `train` tells what the columns of the labels were taken for.
     """
     capsys.readouterr()
-    assert main(arguments) == 1
+    assert main(arguments) == status
     captured = capsys.readouterr()
     assert captured.out == ""
     told = re.fullmatch(
@@ -117,9 +119,6 @@ def test_help_tells_the_settings_of_the_method_that_is_meant(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["trian"], "command 'trian' is unknown; choose one of demo, train"),
-        (["data"], "choose one of data check, data audit, data generate"),
-        (["data", "chekc"], "command 'data chekc' is unknown; choose one of data check"),
         (["train", "--dataset", "nope"], "data set 'nope' is unknown; use fisv, rg"),
         (["evaluate", "--dataset", "nope"], "data set 'nope' is unknown; use fisv, rg"),
         (["train", "--dataset", "fisv"], "name it with --data"),
@@ -131,7 +130,6 @@ def test_help_tells_the_settings_of_the_method_that_is_meant(
             "cannot read preset no.toml (No such file or dir",
         ),
         (["train", "--dataset", "x.csv", "--method", "nope"], "method 'nope' is unknown; choose"),
-        (["train", "--dataset", "x.csv", "--preset"], "argument --preset: expected one argument"),
         (["evaluate", "--dataset", "x.csv", "--folds", "1"], "setting folds is 1; expected 2"),
         (["score", "/no/model", "x.npy"], "/no/model is no model folder"),
         (["score", "/no/model"], "nothing to score"),
@@ -199,24 +197,64 @@ def test_an_impossible_setting_gets_one_sentence_that_names_it(
 
 
 @pytest.mark.parametrize(
-    ("flags", "named"),
+    ("line", "sentence"),
     [
-        (["--training.epochs", "many"], "--training.epochs"),
-        (["--model.spacing", "odd"], "--model.spacing"),
-        (["--training.nonsense", "1"], "--training.nonsense"),
-        ([], "--dataset"),
+        ("trian", "command 'trian' is unknown; choose one of demo, train"),
+        ("data", "choose one of data check, data audit, data generate"),
+        ("data chekc", "command 'data chekc' is unknown; choose one of data check"),
+        ("train --dataset x.csv --preset", "argument --preset: expected one argument"),
+        ("train", "--dataset STR is needed (Name of a published data set"),
+        ("score", "PATH is needed (Model folder)"),
+        ("train --dataset x.csv --ephocs 3", "--ephocs is unknown, near it is --training.epochs"),
+        ("train --dataset x.csv --training.ephocs=3", "near it is --training.epochs"),
+        ("score m a.npy --confidance 1 --zz", "near it is --confidence; --zz is unknown;"),
+        ("data check --dataset x.csv more", "more is unknown"),
+        ("train --dataset x.csv --training.epochs many", "epochs got 'many'; expected INT;"),
+        ("train --dataset x.csv --model.spacing odd", "one of 'equal-count', 'equal-width'"),
+        ("data generate --out x --channels", "--channels needs a value"),
     ],
 )
-def test_a_flag_that_does_not_parse_is_named_without_a_trace(
-    capsys: pytest.CaptureFixture[str], flags: list[str], named: str
+def test_a_command_line_not_understood_gets_one_sentence_and_status_2(
+    capsys: pytest.CaptureFixture[str], line: str, sentence: str
 ) -> None:
-    dataset = ["--dataset", "x.csv"] if flags else []
-    with pytest.raises(SystemExit) as stopped:
-        main(["train", *dataset, *flags])
-    assert stopped.value.code == 2
-    captured = capsys.readouterr()
-    assert named in captured.err
-    assert "Traceback" not in captured.err and captured.out == ""
+    assert sentence in mistake(capsys, line.split(), status=2)
+
+
+@pytest.mark.parametrize(
+    "text", ["╭─ New title ─╮\n│ A new box.  │\n╰─────────────╯\n", "no box", ""]
+)
+def test_texts_of_other_parsers_are_told_too(text: str) -> None:
+    said = parsing._sentence(text, list)
+    assert said == {"n": "no box", "": "", "╭": "A new box"}[text[:1]]
+
+
+@pytest.mark.parametrize("name", ["score", "train"])
+def test_help_is_laid_out_for_the_narrowest_terminal(name: str) -> None:
+    arguments = [sys.executable, "-m", "cofinal", name, "--help"]
+    environment = {**os.environ, "COLUMNS": "1"}
+    done = subprocess.run(
+        arguments, check=True, capture_output=True, text=True, env=environment, timeout=60
+    )
+    boxes = [line for line in done.stdout.splitlines() if line.startswith("│")]
+    assert {len(line) for line in boxes} == {parsing.NARROWEST}
+
+
+@pytest.mark.parametrize(
+    ("command", "flags"),
+    [
+        ("score", "--weights random"),
+        ("score", "--precision bfloat16"),
+        ("score", "--download"),
+        ("explain", "--device cpu"),
+        ("report", "--backbone-class x.py:X"),
+    ],
+)
+def test_a_flag_about_videos_is_refused_where_there_are_none(
+    capsys: pytest.CaptureFixture[str], command: str, flags: str
+) -> None:
+    out = ["--out", "page.html"] if command == "report" else []
+    said = mistake(capsys, [command, "/no/model", "a.npy", *flags.split(), *out])
+    assert f"{flags.split(maxsplit=1)[0]} is about reading videos" in said
 
 
 @pytest.mark.parametrize(

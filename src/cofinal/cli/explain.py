@@ -47,7 +47,7 @@ class Explain(PerformancesCommand):
         from cofinal.explain.explanation import explain
         from cofinal.modelfolder.aligner import element_source
 
-        self.refuse_none("explain")
+        self.check_performances("explain")
         scorer = self.scorer()
         index = scorer.neighbours
         source = element_source(self.sheet, self.model, scorer.info)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from cofinal.errors import CofinalError
+from cofinal.errors import CofinalError, UsageError
 from cofinal.version import __version__
 
 # command -> (module, class, what it does). A class is a dataclass whose fields are flags.
@@ -53,40 +51,21 @@ def find_command(arguments: Sequence[str]) -> tuple[str, list[str]]:
             return name, list(arguments[words:])
     inside = [name for name in COMMANDS if name.startswith(f"{arguments[0]} ")]
     known = ", ".join(inside or COMMANDS)
-    raise CofinalError(f"command {' '.join(arguments[:2])!r} is unknown; choose one of {known}")
+    raise UsageError(f"command {' '.join(arguments[:2])!r} is unknown; choose one of {known}")
 
 
 def parse(name: str, flags: list[str]) -> Any:
-    """Builds the command object from its flags; exits with the help text or a mistake's text."""
-    import tyro
+    """Builds the command object from its flags; exits after the help text if that is asked for."""
+    from cofinal.cli.parsing import read_flags
 
     module, class_name, _ = COMMANDS[name]
     command = getattr(import_module(f"cofinal.cli.{module}"), class_name)
     build = getattr(command, "with_settings", None)
-    if build is not None:
-        command = build(flags)
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            return tyro.cli(
-                command,
-                args=flags,
-                prog=f"cofinal {name}",
-                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
-            )
-    except SystemExit as stop:
-        # tyro puts the sentence of a setting's own check, a ValueError, into a box of its own.
-        mistake: BaseException | None = stop
-        while mistake is not None and not isinstance(mistake, CofinalError):
-            mistake = mistake.__context__
-        if mistake is not None:
-            raise mistake from None
-        sys.stderr.write(said.getvalue())
-        raise
+    return read_flags(command if build is None else build(flags), flags, f"cofinal {name}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns the exit status."""
+    """Runs a command; returns the exit status, 2 for a command line that is not understood."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("--help", "-h"):
         print(usage())
@@ -99,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = parse(name, flags).run()
     except CofinalError as error:
         print(f"cofinal: error: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     except BrokenPipeError:  # the reader of our output, for example `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import tyro
 
@@ -13,6 +13,8 @@ from cofinal.progress import track
 if TYPE_CHECKING:
     from cofinal.records import ClipFeatures
     from cofinal.scorer import Scorer
+
+VIDEO_FLAGS = ("backbone_class", "weights", "device", "precision", "download")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class PerformancesCommand:
     download: bool = field(default=False, kw_only=True)
     """For videos: say yes to fetching published weights that are not in the cache folder."""
 
+    only_for_videos: ClassVar[tuple[str, ...]] = VIDEO_FLAGS
+    """Flags without effect on .npy files."""
+
     def scorer(
         self, confidence: float | None = None, per_grade: bool = False, device: str = "cpu"
     ) -> Scorer:
@@ -49,12 +54,22 @@ class PerformancesCommand:
             use_method(self.model_class)
         return Scorer.load(self.model, confidence, per_grade, device)
 
-    def refuse_none(self, what: str) -> None:
-        """Refuses a command without performances."""
+    def check_performances(self, what: str) -> None:
+        """Refuses a command without performances, and flags that concern none of them."""
         from cofinal.errors import CofinalError
 
         if not self.performances:
             raise CofinalError(f"nothing to {what}; name video or .npy files after the model")
+        if any(path.suffix.lower() != ".npy" for path in self.performances):
+            return
+        defaults = {f.name: f.default for f in fields(self)}
+        for name in self.only_for_videos:
+            if getattr(self, name) != defaults[name]:
+                flag = name.replace("_", "-")
+                raise CofinalError(
+                    f"--{flag} is about reading videos, but every performance is a .npy file; "
+                    f"leave out --{flag}"
+                )
 
     def features(self, scorer: Scorer, path: Path) -> ClipFeatures:
         """Clip features of one file, by what its name says it is."""

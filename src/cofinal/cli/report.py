@@ -58,7 +58,7 @@ class ReportCommand(PerformancesCommand):
         """Writes the report."""
         from cofinal.reports.output import check_target, write_report
 
-        self.refuse_none("report on")
+        self.check_performances("report on")
         self.check_video()
         kind, out = self.chosen()
         if out is not None:

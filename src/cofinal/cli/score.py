@@ -7,8 +7,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cofinal.cli.performances import PerformancesCommand
 from cofinal.times import ClipTimes, clock
+from cofinal.cli.performances import VIDEO_FLAGS, PerformancesCommand
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,9 +41,12 @@ class Score(PerformancesCommand):
     per_grade: bool = field(default=False, kw_only=True)
     """Intervals from the errors of the same predicted grade alone, where these are enough."""
 
+    # The model itself scores on the device.
+    only_for_videos = tuple(name for name in VIDEO_FLAGS if name != "device")
+
     def run(self) -> int:
         """Scores and prints."""
-        self.refuse_none("score")
+        self.check_performances("score")
         scorer = self.scorer(self.confidence, self.per_grade, self.device)
         predictions = []
         for path in self.performances:

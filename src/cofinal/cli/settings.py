@@ -16,7 +16,7 @@ from cofinal.config import (
     load_preset,
     method_preset,
 )
-from cofinal.errors import CofinalError
+from cofinal.errors import UsageError
 from cofinal.methods import use_method
 
 
@@ -32,7 +32,7 @@ def meant_preset(flags: Sequence[str]) -> Preset:
     try:
         known, _ = scan.parse_known_args([flag for flag in flags if flag not in ("-h", "--help")])
     except argparse.ArgumentError as error:
-        raise CofinalError(f"{error}; `--help` after the command tells its flags") from error
+        raise UsageError(f"{error}; `--help` after the command tells its flags") from error
     # Before the preset, which may be one of this very method.
     method = known.method and use_method(known.method)
     preset = load_preset(known.preset or default_preset(known.dataset))
