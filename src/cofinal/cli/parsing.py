@@ -82,9 +82,9 @@ def known_flags(command: Any, program: str) -> list[str]:
 
 def _sentence(box: str, known: Callable[[], list[str]]) -> str:
     """What a box of tyro's says, without its frame; unknown flags with the nearest known one."""
-    lines = [line.strip("│").strip() for line in box.splitlines() if line.startswith("│")]
-    # Rules part what is wrong, what may help, and where to look.
-    wrong, *more = _parted(lines) or [[box.strip()]]
+    # Rules part the title, what is wrong, what may help, and where to look.
+    parts = _parted(box)
+    wrong, *more = parts[1:] or parts or [[]]
     text = " ".join(wrong)
     if unknown := re.fullmatch(r"Unrecognized options: (.*)", text):
         return _unknown(unknown[1].split(", "), known())
@@ -107,14 +107,15 @@ def _sentence(box: str, known: Callable[[], list[str]]) -> str:
     return text.rstrip(".")
 
 
-def _parted(lines: Sequence[str]) -> list[list[str]]:
-    """Lines in parts, each without the rule of dashes above it."""
+def _parted(box: str) -> list[list[str]]:
+    """The lines of a box, drawn or, where no lines can be drawn, between rules of hyphens."""
     parts: list[list[str]] = [[]]
-    for line in lines:
-        if line and not line.strip("─"):
+    for line in box.splitlines():
+        words = line.strip(" │╭╮╰╯─-")
+        # A word may begin with hyphens, which are part of it.
+        parts[-1] += [line.strip(" │╭╮╰╯─")] if words else []
+        if not words or line.startswith("╭"):
             parts.append([])
-        else:
-            parts[-1].append(line)
     return [part for part in parts if part]
 
 
