@@ -158,7 +158,6 @@ def test_a_mistake_gets_one_sentence(
         ("model.heads", "0"),
         ("model.principal-components", "0"),
         ("model.encoder-layers", "-1"),
-        ("model.decoder-layers", "0"),
         ("model.summary-segments", "-1"),
         ("model.summary-share", "1.5"),
         ("model.dropout", "1.0"),
