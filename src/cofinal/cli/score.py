@@ -7,8 +7,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cofinal.times import ClipTimes, clock
 from cofinal.cli.performances import VIDEO_FLAGS, PerformancesCommand
+from cofinal.times import ClipTimes, clock
 
 if TYPE_CHECKING:
     import numpy as np
