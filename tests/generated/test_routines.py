@@ -35,6 +35,7 @@ from cofinal.generated.judging import panel_mark
 from cofinal.generated.performance import STRENGTH, frame_times, performed_joints
 from cofinal.generated.routine import Fault
 from cofinal.generated.rules import ELEMENTS, FAMILIES, FAULTS, faults_of
+from cofinal.skeleton.readers import read_skeleton
 
 SMALL = FilmSettings(width=64, height=48, fps=10)
 
@@ -223,6 +224,12 @@ def test_a_film_decodes_to_its_frames(tmp_path: Path) -> None:
         for a, b in zip(decoded, frames, strict=True)
     ]
     assert max(errors) < 6
+    # The skeleton beside it: as many frames, and the hands where the figure's are.
+    keypoints = read_skeleton(tmp_path / "skeletons" / f"{routine.id}.keypoints.npz")
+    assert len(keypoints.seconds_F) == len(frames) and keypoints.found_share == 1
+    points = performed_joints(routine, frame_times(routine, SMALL.fps))
+    wrists = keypoints.positions_FJD[:, keypoints.joints["left_wrist"]]
+    np.testing.assert_allclose(wrists, points[:, JOINT["lhand"]], atol=1e-5)
 
 
 def test_what_is_written_passes_the_data_check(written: Path) -> None:

@@ -106,7 +106,8 @@ def describe(entry: Explanation) -> str:
 def line(one: Moment, evidence: Evidence) -> str:
     """A moment, for example "1:05 to 1:09: -0.80 points"."""
     when = span(one.start_seconds, one.end_seconds, one.stretch)
-    return f"{when}: {amount(one.value, evidence)}"
+    cause = f", most by {one.cause}" if one.cause else ""
+    return f"{when}: {amount(one.value, evidence)}{cause}"
 
 
 def amount(value: float, evidence: Evidence) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cofinal.errors import CofinalError
+from cofinal.explain.causes import with_causes
 from cofinal.explain.elements import ElementSource, PlacedElement, stretch_points
 from cofinal.explain.evidence import WIDTH, Evidence, occlusion, votes
 from cofinal.explain.moments import Moment, strongest
@@ -102,6 +103,7 @@ def explain(
     found = {t.target: strongest(evidence, t.target, moments) for t in prediction.targets}
     if evidence.method == "occlusion":
         found = left_out_whole(model, features, found)
+    found = {name: with_causes(model, features, found[name], evidence.row(name)) for name in found}
     targets = []
     for entry in prediction.targets:
         grades = max(entry.grades, 1)

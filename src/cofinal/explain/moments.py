@@ -32,6 +32,8 @@ class Moment:
     """When it starts in the video, where known."""
     end_seconds: float | None = None
     """When the next clip starts."""
+    cause: str = ""
+    """The named quantity that did most to it, where the features' channels have names."""
 
     @property
     def stretch(self) -> Stretch:

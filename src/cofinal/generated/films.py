@@ -1,6 +1,7 @@
 """A folder of generated routines, as one's own data lie: videos, labels, sheets, judges' marks.
 
     videos/ID.mp4   the films
+    skeletons/ID.keypoints.npz  the figures' joints, as a faultless tool would measure them
     labels.csv      id,difficulty,execution,total,split,event,athlete
     judges.csv      id,judge,target,mark: each judge's execution mark
     sheets.json     ID -> what happened when, and what each judge took off for it
@@ -19,19 +20,33 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cofinal.errors import CofinalError
 from cofinal.files.atomic import write_json, write_text
 from cofinal.files.tables import csv_text
 from cofinal.generated.encoding import film_comment, import_av, write_film
+from cofinal.generated.figure import JOINT
+from cofinal.generated.performance import frame_times, performed_joints
 from cofinal.generated.rendering import FilmSettings, film
 from cofinal.generated.routine import PerformedElement, Routine
 from cofinal.generated.rules import ELEMENTS
 from cofinal.progress import track
+from cofinal.skeleton.keypoints import SUFFIX, Keypoints, write_keypoints
 
 TARGETS = ("difficulty", "execution", "total")
 # Raised when the same routine would look different, so that older films are made anew.
 LOOK = 1
 COMMENT = "cofinal routine"
+# The figure's hands are wrists to others, and its feet, which have no toes, are ankles.
+FIGURE_JOINTS = {"head": JOINT["head"]} | {
+    f"{side}_{theirs}": JOINT[f"{side[0]}{ours}"]
+    for side in ("left", "right")
+    for theirs, ours in (
+        *(("shoulder", "shoulder"), ("elbow", "elbow"), ("wrist", "hand")),
+        *(("hip", "hip"), ("knee", "knee"), ("ankle", "foot")),
+    )
+}
 
 
 def write_routines(
@@ -68,10 +83,21 @@ def write_routines(
         for one in _make_films(folder / "videos", missing, settings, workers):
             done += one
             advance(done)
+    for routine in routines:
+        write_keypoints(
+            folder / "skeletons" / f"{routine.id}{SUFFIX}", figure_keypoints(routine, settings.fps)
+        )
     write_json(folder / "sheets.json", {r.id: routine_sheet(r) for r in routines})
     write_text(folder / "judges.csv", csv_text(("id", "judge", "target", "mark"), marks(routines)))
     write_text(folder / "labels.csv", csv_text(_COLUMNS, map(_label, routines)))
     return folder / "labels.csv"
+
+
+def figure_keypoints(routine: Routine, fps: float) -> Keypoints:
+    """The figure's joints in metres, y up, at the times of a film's frames; all of them visible."""
+    times_F = frame_times(routine, fps)
+    points_FJX = performed_joints(routine, times_F)
+    return Keypoints(points_FJX, np.ones(points_FJX.shape[:2]), times_F, FIGURE_JOINTS, "y")
 
 
 def missing_films(

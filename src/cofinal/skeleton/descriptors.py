@@ -43,6 +43,8 @@ class Channel:
     """For people, for example "knee, difference left/right"."""
     unit: str
     """Of the value: "degrees", "degrees/s", "torso lengths", "torso lengths/s", "share" or ""."""
+    curve: str
+    """The quantity whose course over the clip it tells, for example "knee_difference"."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,7 +234,9 @@ def _statistics(
             table[row] = (mean, seen.std(), seen.min(), seen.max(), seen[-1] - seen[0])
     for column, (name, words) in enumerate(STATISTICS.items()):
         if name in wanted:
-            channel = Channel(f"{curve.name}_{name}", f"{words}{curve.words}", curve.unit)
+            channel = Channel(
+                f"{curve.name}_{name}", f"{words}{curve.words}", curve.unit, curve.name
+            )
             yield channel, table[:, column]
 
 
@@ -247,7 +251,7 @@ def _cosines(curve: Curve, clips: Sequence[slice]) -> Iterable[tuple[Channel, np
             table[row] = dct(whole, norm="ortho")[:COSINES] / np.sqrt(len(values))
     for term in range(COSINES):
         words = f"{curve.words}, wave {term}"
-        yield Channel(f"{curve.name}_wave_{term}", words, curve.unit), table[:, term]
+        yield Channel(f"{curve.name}_wave_{term}", words, curve.unit, curve.name), table[:, term]
 
 
 def _smoothness(
@@ -258,8 +262,9 @@ def _smoothness(
         seen = curve.values_N[clip]
         seen = seen[np.isfinite(seen)]
         jerk[row], arc[row] = log_jerk(seen, fps), spectral_arc_length(seen, fps)
-    yield Channel(f"{curve.name}_log_jerk", f"smoothness (log jerk) of {curve.words}", ""), jerk
-    yield Channel(f"{curve.name}_sparc", f"smoothness (SPARC) of {curve.words}", ""), arc
+    for name, words, values in (("log_jerk", "log jerk", jerk), ("sparc", "SPARC", arc)):
+        told = f"smoothness ({words}) of {curve.words}"
+        yield Channel(f"{curve.name}_{name}", told, "", curve.name), values
 
 
 def _channels() -> tuple[Channel, ...]:
