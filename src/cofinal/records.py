@@ -242,7 +242,9 @@ class TargetPrediction(Record):
             "place_words": self.place_words,
             "at_least_this_grade": self.at_least,
             "at_most_this_grade": self.at_most,
-            "quantiles": {f"{level:g}": self.quantile(level) for level in TOLD_QUANTILES},
+            "quantiles": {f"{level:g}": self.quantile(level) for level in TOLD_QUANTILES}
+            if self.grades
+            else None,
             "interval": self.interval,
             "confidence": self.confidence,
             "votes": None if self.votes is None else self.votes.tolist(),

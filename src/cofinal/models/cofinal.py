@@ -121,6 +121,7 @@ class CoFInAl(AssessmentModel):
     """The coarse-to-fine model; read `forward` first."""
 
     Settings = CoFInAlSettings
+    knows_error = True
     etf_SE: Tensor
     mean_logits_KG: Tensor
     mean_fine_KGE: Tensor

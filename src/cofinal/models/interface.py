@@ -98,6 +98,9 @@ class AssessmentModel(nn.Module):
 
     Settings: ClassVar[type]
     """Settings class of the method, from `cofinal.config`."""
+    knows_error: ClassVar[bool] = False
+    """Whether `prepare` learns how wide the answer's distribution is, or `forward` gives it; of
+    other methods training measures the error on a part of the performances."""
     learns_from_judges: ClassVar[bool] = False
     """Whether labels come with the judges' marks, where the data has them."""
     holds_performances: ClassVar[bool] = False

@@ -20,6 +20,7 @@ class Mean(AssessmentModel):
     """Answers the training mean for every performance."""
 
     Settings = MeanSettings
+    knows_error = True
     mean_K: Tensor
 
     def __init__(self, task: Task, settings: MeanSettings) -> None:

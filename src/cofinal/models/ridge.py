@@ -105,6 +105,7 @@ class Ridge(AssessmentModel):
     """Linear in the time-average of the clips."""
 
     Settings = RidgeSettings
+    knows_error = True
 
     def __init__(self, task: Task, settings: RidgeSettings) -> None:
         super().__init__(task, settings)

@@ -46,6 +46,7 @@ class Usdl(AssessmentModel):
     """A perceptron from the time average of the clips to a distribution over score bins."""
 
     Settings = UsdlSettings
+    knows_error = True
     bins_L: Tensor
 
     def __init__(self, task: Task, settings: UsdlSettings) -> None:

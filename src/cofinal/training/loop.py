@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ from cofinal.devices import choose_device
 from cofinal.errors import CofinalError
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
+from cofinal.models.inference import predict_scores
 from cofinal.models.interface import AssessmentModel, Labels, Task
 from cofinal.progress import track
 from cofinal.training.batches import Batch, ClipTensors, PackedClips, draw_batch
+from cofinal.training.held_out import kept_aside
 from cofinal.training.optim import build_optimizer, learning_rate
 from cofinal.training.runs import Run
 from cofinal.training.stack import MemberStack
@@ -83,13 +86,48 @@ def train_seeds(
     run = Run(folder) if folder is not None else None
     if run:
         run.open(preset, dataset, seeds)
+    members = train_members(dataset, preset, seeds, run, show_progress, after_epoch)
+    if not members[0].knows_error:
+        error_K = held_out_error(dataset, preset)
+        for member in members:
+            member.learn_error(error_K)
+    if not members[0].trains_by_gradient:
+        return [Ensemble(members).eval()] * len(seeds)
+    return ensembles(members, len(seeds))
+
+
+def train_members(
+    dataset: Dataset,
+    preset: Preset,
+    seeds: Sequence[int],
+    run: Run | None = None,
+    show_progress: bool = False,
+    after_epoch: AfterEpoch | None = None,
+) -> list[AssessmentModel]:
+    """The members of all seeds, prepared and trained."""
     with torch.random.fork_rng(devices=[]):
         members = prepare_members(dataset, preset, seeds)
-        if not members[0].trains_by_gradient:
-            return [Ensemble(members).eval()] * len(seeds)
-        staged = stage_clips(dataset, members[0])
-        fit(members, staged, dataset, preset.training, seeds, run, show_progress, after_epoch)
-    return ensembles(members, len(seeds))
+        if members[0].trains_by_gradient:
+            staged = stage_clips(dataset, members[0])
+            fit(members, staged, dataset, preset.training, seeds, run, show_progress, after_epoch)
+    return members
+
+
+def held_out_error(dataset: Dataset, preset: Preset) -> np.ndarray:
+    """Root mean square error (K,) in points on a part that one member was not trained on.
+
+    Where there are too few performances to spare a part, the scores' standard deviation.
+    """
+    parts = kept_aside(dataset, preset.training.seed)
+    if parts is None:
+        spread_K: np.ndarray = dataset.scores.std(0)
+        return spread_K
+    training, aside = map(dataset.subset, parts)
+    single = replace(preset, training=replace(preset.training, members=1))
+    model = Ensemble(train_members(training, single, (preset.training.seed,))).eval()
+    error_NK = predict_scores(model, aside.clips) - aside.scores
+    error_K: np.ndarray = np.sqrt(np.square(error_NK).mean(0))
+    return error_K
 
 
 def ensembles(members: Sequence[AssessmentModel], count: int) -> list[Ensemble]:

@@ -1,0 +1,36 @@
+"""How far a method is off on performances that it has not seen: the width of its answers.
+
+Methods that predict a score alone say nothing of how sure it is. A part of the training
+performances is kept aside for once, and the method is then trained on all of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cofinal.data.dataset import Dataset
+
+# Share of the training performances, or of their groups, that is kept aside.
+SHARE = 0.2
+# Groups that performances of one score have in common, the one that matters most first.
+GROUPS = ("event", "skater", "athlete", "group")
+# Fewer performances, or groups, cannot spare a part.
+FEWEST = 5
+
+
+def kept_aside(dataset: Dataset, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Positions to train on and to keep aside, which share no group; None for too few.
+
+    Args:
+        dataset: the training performances.
+        seed: of the choice.
+    """
+    column = next((name for name in GROUPS if len(set(dataset.groups.get(name, ()))) >= FEWEST), "")
+    names = dataset.groups.get(column) or tuple(map(str, range(len(dataset))))
+    different = np.unique(np.array(names))
+    if len(different) < FEWEST:
+        return None
+    count = max(round(SHARE * len(different)), 1)
+    chosen = np.random.default_rng(seed).permutation(different)[:count]
+    aside = np.isin(np.array(names), chosen)
+    return np.flatnonzero(~aside), np.flatnonzero(aside)
