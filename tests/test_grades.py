@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from cofinal.errors import CofinalError
 from cofinal.grades import (
+    GRADES,
     expected_score,
     grade_edges,
     grade_of,
@@ -18,6 +19,7 @@ from cofinal.grades import (
     to_score,
     to_unit_score,
     unit_edges,
+    usual_edges,
 )
 
 SCORES = hnp.arrays(
@@ -61,6 +63,13 @@ def test_ties_leave_no_grade_empty(tied: list[int], grades: int) -> None:
     edges = grade_edges(scores, grades)
     assert (np.diff(edges) > 0).all()
     assert np.bincount(grade_of(scores, edges), minlength=grades).all()
+
+
+def test_ties_leave_no_usual_grade_empty_while_scores_can_fill_them() -> None:
+    scores = np.array([1.0] * 12 + [2, 3, 4, 5, 6, 7])
+    assert np.bincount(grade_of(scores, usual_edges(scores))).all()
+    few = usual_edges(np.array([1.0] * 6 + [2.0] * 3 + [3.0] * 3))
+    assert len(few) == GRADES + 1 and (np.diff(few) >= 0).all()
 
 
 def test_ties_at_the_lowest_score_are_one_grade() -> None:

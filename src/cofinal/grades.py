@@ -86,11 +86,13 @@ def _cuts_between(scores: np.ndarray, grades: int) -> np.ndarray:
 
 
 def usual_edges(scores: np.ndarray) -> np.ndarray:
-    """Edges (GRADES + 1,) of equally often met grades; tied scores may leave some of them empty.
+    """Edges (GRADES + 1,) of equally often met grades; fewer different scores leave some empty.
 
     Raises:
         CofinalError: constant scores.
     """
+    if len(np.unique(scores)) >= GRADES:
+        return grade_edges(scores, GRADES)
     low, *_, high = grade_edges(scores, 1)
     inner = np.quantile(np.asarray(scores, dtype=np.float64), np.arange(1, GRADES) / GRADES)
     return np.array([low, *inner, high])
