@@ -228,6 +228,20 @@ def test_recipe_and_backbone_must_agree(tmp_path: Path) -> None:
         extract(path, ExtractionRecipe("i3d"), load_backbone("motion"))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="folders as Linux has them")
+def test_the_cache_folder_is_the_platforms_unless_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("COFINAL_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / ".cache" / "cofinal"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder() == tmp_path / "xdg" / "cofinal"
+    monkeypatch.setenv("COFINAL_CACHE", str(tmp_path / "own"))
+    assert cache_folder() == tmp_path / "own"
+
+
 def test_scored_videos_are_cached_by_content(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,8 +7,9 @@ the platform's cache folder, or in the folder named by the environment variable 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
+
+from platformdirs import user_cache_dir
 
 from cofinal.data.features import read_values
 from cofinal.errors import CofinalError
@@ -16,20 +17,9 @@ from cofinal.records import ClipFeatures, FeatureRecipe
 
 
 def cache_folder() -> Path:
-    """The folder; it may not exist yet.
-
-    COFINAL_CACHE if set; else LOCALAPPDATA on Windows, Library/Caches on macOS, and
-    XDG_CACHE_HOME or .cache elsewhere, each with `cofinal` inside.
-    """
-    if chosen := os.environ.get("COFINAL_CACHE"):
-        return Path(chosen)
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else Path.home() / "AppData" / "Local") / "cofinal" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "cofinal"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "cofinal"
+    """The folder, which may not exist yet: COFINAL_CACHE if set, else the platform's."""
+    chosen = os.environ.get("COFINAL_CACHE")
+    return Path(chosen or user_cache_dir("cofinal", appauthor=False))
 
 
 def cached_features_path(video_sha256: str, digest: str) -> Path:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from cofinal.models.interface import AssessmentModel
 from cofinal.training.batches import Batch, side_by_side
@@ -94,8 +95,8 @@ class MemberStack:
     def update_average(self, step: int) -> None:
         """Exponential average of the weights, with a short memory in the first steps."""
         decay = min(self.averaging, (1 + step) / (10 + step)) if self.averaging else 0.0
-        for name, average in self.average.items():
-            average.lerp_(self.parameters[name].detach(), 1 - decay)
+        move = get_ema_multi_avg_fn(decay)
+        move(list(self.average.values()), [p.detach() for p in self.parameters.values()], step)
 
     @torch.no_grad()
     def write_to(self, members: Sequence[AssessmentModel]) -> None:
