@@ -46,7 +46,8 @@ def main() -> None:
         "[explanations_routines.md](explanations_routines.md); pointing is the share of routines",
         "whose clip that cost most points is faulty.",
         "",
-        "| method | trained on | clip frames | average precision | pooled | pointing | times chance |",
+        "| method | trained on | clip frames | average precision | pooled | pointing "
+        "| times chance |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for count, frames in RUNS:
