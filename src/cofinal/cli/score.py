@@ -108,9 +108,8 @@ def grade_text(entry: TargetPrediction) -> str:
 def strongest(value_T: np.ndarray, times: ClipTimes | None) -> str:
     """When the clips of the highest values are, in the order of time."""
     clips = sorted(value_T.argsort()[::-1][:CLIPS_SHOWN])
-    return ", ".join(
-        clock(times.border(int(clip))) if times else f"clip {clip + 1}" for clip in clips
-    )
+    names = (clock(times.border(int(t))) if times else f"clip {t + 1}" for t in clips)
+    return ", ".join(dict.fromkeys(names))  # clips of one second have one name
 
 
 def looked_at(shares_T: np.ndarray, times: ClipTimes | None) -> str:
