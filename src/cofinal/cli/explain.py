@@ -88,7 +88,7 @@ def describe(entry: Explanation) -> str:
         if average is not None:
             lines.append(
                 f"    {told.score:.2f} = {average:.2f} for an average performance "
-                f"{told.score - average:+.2f} by its clips"
+                f"{round(told.score, 2) - round(average, 2):+.2f} by its clips"
             )
         lines += [f"    {line(one, entry.evidence)}" for one in told.moments]
         if not told.moments:

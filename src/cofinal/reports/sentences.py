@@ -12,6 +12,8 @@ from cofinal.reports.model_facts import ModelFacts
 from cofinal.reports.page_data import Rank
 from cofinal.times import span
 
+# Points below which two decimals would tell next to nothing.
+SMALL = 0.05
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 
@@ -21,8 +23,9 @@ def points(value: float) -> str:
 
 
 def signed(value: float) -> str:
-    """Points added or lost, for example "+0.42"."""
-    return f"{value:+.2f}".replace("-", MINUS)
+    """Points added or lost, for example "+0.42"; what is small has a digit more."""
+    digits = 2 if abs(value) >= SMALL or not value else 3
+    return f"{value:+.{digits}f}".replace("-", MINUS)
 
 
 def short(value: float, evidence: Evidence) -> str:
@@ -167,7 +170,8 @@ def sum_sentence(entry: TargetPrediction, evidence: Evidence) -> str | None:
     average = evidence.average(entry.target)
     if average is None:
         return None
-    rest = entry.score - average
+    # Of the printed numbers, so that the sum is right to the eye.
+    rest = round(entry.score, 2) - round(average, 2)
     sign = "+" if rest >= 0 else MINUS
     return (
         f"{points(entry.score)} = {points(average)} for an average performance {sign} "
