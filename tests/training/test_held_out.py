@@ -17,7 +17,7 @@ from cofinal.training.loop import held_out_error, train
 def test_no_event_is_in_both_parts(generated: Dataset) -> None:
     events = np.array([f"event{i % 8}" for i in range(len(generated))])
     dataset = replace(generated, groups={"skater": generated.ids, "event": tuple(events)})
-    parts = kept_aside(dataset, 0)
+    parts = kept_aside(dataset)
     assert parts is not None
     training, aside = parts
     assert not set(events[training]) & set(events[aside])
@@ -27,13 +27,13 @@ def test_no_event_is_in_both_parts(generated: Dataset) -> None:
 
 def test_too_few_performances_have_the_spread_of_the_scores(generated: Dataset) -> None:
     few = replace(generated.subset(np.arange(4)), groups={})
-    assert kept_aside(few, 0) is None
+    assert kept_aside(few) is None
     np.testing.assert_allclose(held_out_error(few, Preset("svr")), few.scores.std(0))
 
 
 def test_answers_are_as_wide_as_the_error_on_what_was_not_seen(generated: Dataset) -> None:
     preset = Preset("svr")
-    parts = kept_aside(generated, preset.training.seed)
+    parts = kept_aside(generated)
     assert parts is not None
     training, aside = map(generated.subset, parts)
     seen = train(training, preset, show_progress=False)

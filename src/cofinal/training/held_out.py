@@ -18,12 +18,10 @@ GROUPS = ("event", "skater", "athlete", "group")
 FEWEST = 5
 
 
-def kept_aside(dataset: Dataset, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
+def kept_aside(dataset: Dataset) -> tuple[np.ndarray, np.ndarray] | None:
     """Positions to train on and to keep aside, which share no group; None for too few.
 
-    Args:
-        dataset: the training performances.
-        seed: of the choice.
+    The choice is the same for all seeds of a training.
     """
     column = next((name for name in GROUPS if len(set(dataset.groups.get(name, ()))) >= FEWEST), "")
     names = dataset.groups.get(column) or tuple(map(str, range(len(dataset))))
@@ -31,6 +29,6 @@ def kept_aside(dataset: Dataset, seed: int) -> tuple[np.ndarray, np.ndarray] | N
     if len(different) < FEWEST:
         return None
     count = max(round(SHARE * len(different)), 1)
-    chosen = np.random.default_rng(seed).permutation(different)[:count]
+    chosen = np.random.default_rng(0).permutation(different)[:count]
     aside = np.isin(np.array(names), chosen)
     return np.flatnonzero(~aside), np.flatnonzero(aside)

@@ -118,7 +118,7 @@ def held_out_error(dataset: Dataset, preset: Preset) -> np.ndarray:
 
     Where there are too few performances to spare a part, the scores' standard deviation.
     """
-    parts = kept_aside(dataset, preset.training.seed)
+    parts = kept_aside(dataset)
     if parts is None:
         spread_K: np.ndarray = dataset.scores.std(0)
         return spread_K
