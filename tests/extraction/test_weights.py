@@ -189,8 +189,10 @@ def test_table_is_complete() -> None:
         assert backbone_card(name).output_width > 0
         assert bool(card.weights) == (name not in ("motion", "skeleton"))
         for weights in card.weights:
-            assert weights.url.startswith("https://")
-            assert weights.url.endswith(weights.file) or weights.package
+            if weights.package:
+                assert weights.url.startswith("the package ")
+            else:
+                assert weights.url.startswith("https://") and weights.url.endswith(weights.file)
             assert weights.licence and weights.training_data
             assert weights.sha256_start is None or len(weights.sha256_start) in (8, 64)
             if name == "pose":  # two networks of another format, see test_pose.py

