@@ -194,6 +194,6 @@ def stretch(clips_BTC: Tensor, mask_BT: Tensor, partner_B: Tensor) -> Tensor:
 
 
 def _beta(parameter: float, generator: torch.Generator) -> float:
-    """A draw from Beta(a, a), which torch offers without a generator only."""
-    gamma = torch._standard_gamma(torch.full((2,), parameter, dtype=torch.float64), generator)
-    return float(gamma[0] / gamma.sum())
+    """A draw from Beta(a, a) by NumPy, since torch offers none with a generator of one's own."""
+    seed = int(torch.randint(2**63 - 1, (), generator=generator))
+    return float(np.random.default_rng(seed).beta(parameter, parameter))
