@@ -5,7 +5,7 @@ TORCH ?= torch
 BIN := .venv/bin
 STAMP := .venv/installed-$(shell (cat pyproject.toml; echo "$(TORCH)") | cksum | cut -d' ' -f1)
 
-.PHONY: demo test clean
+.PHONY: demo test test-all clean
 
 demo: $(STAMP)
 	$(BIN)/cofinal demo --out demo
@@ -15,6 +15,9 @@ test: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+test-all: test
+	$(BIN)/python -m pytest -m slow
 
 $(STAMP):
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \

@@ -166,7 +166,7 @@ def test_a_killed_benchmark_continues_to_the_same_end(
     assert not any((place / "unfinished").glob("*"))
 
 
-@pytest.mark.parametrize("engine", ["local", "ray"])
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.slow)])
 def test_processes_find_the_same_as_one(
     generated: Dataset, run_folder: Path, trained: Entry, engine: str
 ) -> None:
