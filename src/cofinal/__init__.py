@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from cofinal.records import ClipFeatures, FeatureRecipe, Prediction, TargetPrediction
     from cofinal.scorer import Scorer
     from cofinal.training.loop import train
-    from cofinal.workflows import train_model
+    from cofinal.workflows import train_and_test
 
 # name -> module it lives in
 _PUBLIC = {
@@ -103,7 +103,7 @@ _PUBLIC = {
     "save_model": "modelfolder.folder",
     "srcc": "evaluation.metrics",
     "train": "training.loop",
-    "train_model": "workflows",
+    "train_and_test": "workflows",
     "tune": "benchmark.tuning",
     "use_backbone": "extraction.backbones",
     "use_method": "methods",
@@ -160,7 +160,7 @@ __all__ = [
     "skeleton_features",
     "srcc",
     "train",
-    "train_model",
+    "train_and_test",
     "tune",
     "use_backbone",
     "use_method",

@@ -44,7 +44,7 @@ class Outcome:
     """What intervals reached there, by target."""
 
 
-def train_model(
+def train_and_test(
     source: DataSource,
     preset: Preset,
     folder: str | Path,

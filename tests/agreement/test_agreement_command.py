@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated_marks import SHROUT_FLEISS, simulated, with_gaps
 
-from cofinal.agreement.study import study_agreement
+from cofinal.agreement.measure import measure_agreement
 from cofinal.cli.main import main
 from cofinal.config import AgreementSettings
 from cofinal.data.judges import JudgeMarks
@@ -162,7 +162,7 @@ def test_any_marks_give_numbers_or_a_sentence(rows: list[list[float]], grouped: 
     predictions = {"x": {str(i): 1.2 for i in range(len(rows))}}
     groups = np.arange(len(rows)) % 2 if grouped else None
     try:
-        (found,) = study_agreement(judged, plan, groups, predictions)
+        (found,) = measure_agreement(judged, plan, groups, predictions)
     except CofinalError:
         return
     json.dumps(found.to_json(), allow_nan=False)
@@ -186,6 +186,6 @@ def test_the_skating_judges_of_fisv(capsys: pytest.CaptureFixture[str]) -> None:
 def test_gaps_leave_the_numbers_alone_that_allow_them() -> None:
     marks_NJ = with_gaps(simulated(400, 6, seed=3, deviations=(2.0, 0.0, 1.0)), 0.3, seed=3)
     judged = JudgeMarks(tuple(map(str, range(400))), {"x": marks_NJ}, {"x": tuple("abcdef")})
-    (found,) = study_agreement(judged, AgreementSettings())
+    (found,) = measure_agreement(judged, AgreementSettings())
     assert found.alpha == pytest.approx(0.8, abs=0.04)
     assert found.reliability and found.reliability.icc_one == pytest.approx(0.8, abs=0.06)

@@ -16,10 +16,10 @@ from cofinal.audit.explanations.faults import (
     shifts,
 )
 from cofinal.audit.explanations.measures import (
-    agreement,
     between_seeds,
     deletion_insertion,
     mark_correlation,
+    rank_correlation,
 )
 from cofinal.audit.explanations.truth import (
     detector_scores,
@@ -214,13 +214,13 @@ def test_p_within_performances_is_uniform_where_there_is_nothing() -> None:
 def test_evidence_that_ignores_the_model_is_caught_by_random_weights() -> None:
     rng = np.random.default_rng(8)
     edges = [np.abs(np.diff(rng.normal(size=(1, 31)), axis=1)) for _ in range(20)]
-    caught = agreement(edges, edges)
+    caught = rank_correlation(edges, edges)
     assert (
         caught is not None and caught.mean == pytest.approx(1) and caught.size == pytest.approx(1)
     )
-    honest = agreement(edges, [rng.normal(size=(1, 30)) for _ in range(20)])
+    honest = rank_correlation(edges, [rng.normal(size=(1, 30)) for _ in range(20)])
     assert honest is not None and abs(honest.mean) < 0.2
-    assert agreement([np.ones((1, 5))], [np.ones((1, 5))]) is None
+    assert rank_correlation([np.ones((1, 5))], [np.ones((1, 5))]) is None
 
 
 def test_seeds_are_compared_pair_by_pair() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cofinal.benchmark.figures import reliability
+from cofinal.benchmark.figures import reliability_curve
 from cofinal.cli.main import main
 from cofinal.config import DataSource
 from cofinal.data.dataset import Dataset
@@ -82,7 +82,7 @@ def test_figures_without_matplotlib_get_a_sentence(
 def test_reliability_of_true_probabilities_lies_on_the_diagonal() -> None:
     rng = np.random.default_rng(0)
     chance = rng.uniform(size=20_000)
-    said, met = reliability(chance, rng.uniform(size=len(chance)) < chance)
+    said, met = reliability_curve(chance, rng.uniform(size=len(chance)) < chance)
     np.testing.assert_allclose(said, np.arange(0.05, 1, 0.1), atol=0.01)
     np.testing.assert_allclose(met, said, atol=0.035)  # three standard errors
 
@@ -91,5 +91,5 @@ def test_reliability_shows_what_is_wrong_with_overconfidence() -> None:
     rng = np.random.default_rng(1)
     chance = rng.uniform(size=20_000)
     shrunk = 0.5 + 0.5 * (chance - 0.5)
-    said, met = reliability(chance, rng.uniform(size=len(chance)) < shrunk)
+    said, met = reliability_curve(chance, rng.uniform(size=len(chance)) < shrunk)
     assert np.polyfit(said, met, 1)[0] == pytest.approx(0.5, abs=0.05)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cofinal.audit.explanations.evidence import EvidenceJob
+from cofinal.audit.explanations.jobs import EvidenceJob
 from cofinal.cli.main import main
 from cofinal.config import DataSource, Preset, preset_text
 from cofinal.data.dataset import Dataset

@@ -24,7 +24,7 @@ from cofinal.models.inference import predict_scores
 from cofinal.scorer import Scorer
 from cofinal.training.loop import train
 from cofinal.training.runs import Run
-from cofinal.workflows import train_model
+from cofinal.workflows import train_and_test
 
 MEAN = Preset("mean", MeanSettings())
 RIDGE = Preset("ridge", RidgeSettings())
@@ -55,7 +55,7 @@ def calibrated(generated_source: DataSource, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="module")
 def plain(generated_source: DataSource, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a model that was not calibrated."""
-    return train_model(generated_source, RIDGE, tmp_path_factory.mktemp("plain")).model_folder
+    return train_and_test(generated_source, RIDGE, tmp_path_factory.mktemp("plain")).model_folder
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ def test_a_training_killed_in_its_calibration_continues_to_exactly_the_same_end(
     model = replace(tiny_preset.model, summary_segments=1)
     preset = replace(tiny_preset, model=model, training=settings)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    train_model(generated_source, preset, whole, False, FOLDS)
+    train_and_test(generated_source, preset, whole, False, FOLDS)
     save, original, folds = Run.save, module.train_seeds, []
 
     def stopped(run: Run, epoch: int, *rest: Any) -> None:
@@ -174,7 +174,7 @@ def test_a_training_killed_in_its_calibration_continues_to_exactly_the_same_end(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Run, "save", stopped)
-        train_model(generated_source, preset, killed, False, FOLDS)
+        train_and_test(generated_source, preset, killed, False, FOLDS)
     assert not (killed / "model").exists()
 
     def counted(*arguments: Any, **more: Any) -> Any:
@@ -182,7 +182,7 @@ def test_a_training_killed_in_its_calibration_continues_to_exactly_the_same_end(
         return original(*arguments, **more)
 
     monkeypatch.setattr(module, "train_seeds", counted)
-    train_model(generated_source, preset, killed, False, FOLDS)
+    train_and_test(generated_source, preset, killed, False, FOLDS)
     assert len(folds) == 2
     for name in ("model.safetensors", "calibration.json", "card.md"):
         assert (killed / "model" / name).read_bytes() == (whole / "model" / name).read_bytes()
@@ -191,14 +191,14 @@ def test_a_training_killed_in_its_calibration_continues_to_exactly_the_same_end(
 def test_calibrating_a_finished_run_leaves_its_model_as_it_is(
     generated_source: DataSource, run_folder: Path
 ) -> None:
-    model = train_model(generated_source, RIDGE, run_folder, False).model_folder
+    model = train_and_test(generated_source, RIDGE, run_folder, False).model_folder
     before = (model / "model.safetensors").read_bytes()
-    train_model(generated_source, RIDGE, run_folder, False, FOLDS)
+    train_and_test(generated_source, RIDGE, run_folder, False, FOLDS)
     assert (model / "model.safetensors").read_bytes() == before
     assert Scorer.load(model).confidence == 0.9
     with pytest.raises(CofinalError, match="holds a run with"):
-        train_model(generated_source, RIDGE, run_folder, False, PART)
-    train_model(generated_source, RIDGE, run_folder, False)
+        train_and_test(generated_source, RIDGE, run_folder, False, PART)
+    train_and_test(generated_source, RIDGE, run_folder, False)
     assert not (model / "calibration.json").exists()
     assert Scorer.load(model).confidence is None
 
@@ -206,7 +206,7 @@ def test_calibrating_a_finished_run_leaves_its_model_as_it_is(
 def test_a_result_and_its_card_tell_the_coverage_on_the_test_split(
     generated_source: DataSource, generated: Dataset, run_folder: Path
 ) -> None:
-    outcome = train_model(generated_source, RIDGE, run_folder, False, FOLDS)
+    outcome = train_and_test(generated_source, RIDGE, run_folder, False, FOLDS)
     held_out = generated.split("test")
     scorer = Scorer.load(outcome.model_folder)
     calibration = scorer.info.calibration

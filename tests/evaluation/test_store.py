@@ -15,7 +15,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from cofinal.audit.explanations.plan import explain_folds, plan_explained
+from cofinal.audit.explanations.result import explain_folds, plan_explained
 from cofinal.benchmark.plan import Entry
 from cofinal.benchmark.run import run_benchmark
 from cofinal.benchmark.tables import BenchmarkResult
@@ -39,7 +39,7 @@ from cofinal.files.lock import alone_in
 from cofinal.methods.ridge import RidgeSettings
 from cofinal.methods.ridge_segments import RidgeSegmentsSettings
 from cofinal.training.runs import Run
-from cofinal.workflows import train_model
+from cofinal.workflows import train_and_test
 
 RIDGE = Preset("ridge", RidgeSettings())
 KFOLD = ProtocolSettings("kfold", folds=2)
@@ -132,7 +132,7 @@ def test_the_second_run_in_a_folder_is_told_who_holds_it(
         "benchmark": lambda: run_benchmark(
             generated, [Entry("ridge", RIDGE)], SETTINGS, run_folder
         ),
-        "train": lambda: train_model(generated_source, RIDGE, run_folder, show_progress=False),
+        "train": lambda: train_and_test(generated_source, RIDGE, run_folder, show_progress=False),
     }[command]
     with (
         alone_in(run_folder),
@@ -165,10 +165,10 @@ def test_train_and_evaluate_never_overwrite_each_others_result(
     generated: Dataset, generated_source: DataSource, tmp_path: Path
 ) -> None:
     evaluate(generated, RIDGE, KFOLD, tmp_path / "a")
-    train_model(generated_source, RIDGE, tmp_path / "b", show_progress=False)
+    train_and_test(generated_source, RIDGE, tmp_path / "b", show_progress=False)
     before = [(tmp_path / name / "result.json").read_bytes() for name in "ab"]
     with pytest.raises(CofinalError, match="with command 'evaluate' instead of 'train'"):
-        train_model(generated_source, RIDGE, tmp_path / "a", show_progress=False)
+        train_and_test(generated_source, RIDGE, tmp_path / "a", show_progress=False)
     with pytest.raises(CofinalError, match="command 'train' instead of 'evaluate'; name another"):
         evaluate(generated, RIDGE, KFOLD, tmp_path / "b")
     assert before == [(tmp_path / name / "result.json").read_bytes() for name in "ab"]
@@ -204,7 +204,7 @@ def test_a_prediction_that_is_no_number_is_an_error_with_its_performance(
     with pytest.raises(CofinalError, match=told):
         run_benchmark(generated, [Entry("ridge", RIDGE)], SETTINGS, tmp_path / "b")
     with pytest.raises(CofinalError, match=told):
-        train_model(generated_source, RIDGE, tmp_path / "t", show_progress=False)
+        train_and_test(generated_source, RIDGE, tmp_path / "t", show_progress=False)
     assert not (tmp_path / "t" / "result.json").exists()
 
 

@@ -28,7 +28,7 @@ from cofinal.modelfolder.info import ModelInfo
 from cofinal.modelfolder.neighbours import NEIGHBOURS, neighbour_bytes, read_neighbours
 from cofinal.models.interface import Task
 from cofinal.scorer import Scorer
-from cofinal.workflows import train_model
+from cofinal.workflows import train_and_test
 
 CHANNELS = 8
 
@@ -164,7 +164,7 @@ def test_training_leaves_an_index_and_a_model_without_one_works(
     generated_source: DataSource, tmp_path: Path
 ) -> None:
     preset = Preset("ridge", RidgeSettings())
-    folder = train_model(generated_source, preset, tmp_path, show_progress=False).model_folder
+    folder = train_and_test(generated_source, preset, tmp_path, show_progress=False).model_folder
     info = Scorer.load(folder).info
     read = read_neighbours(folder, info)
     assert read is not None

@@ -19,7 +19,7 @@ from cofinal.extraction.recipe import ExtractionRecipe
 from cofinal.methods.cofinal import CoFInAlSettings
 from cofinal.scorer import Scorer
 from cofinal.times import ClipTimes
-from cofinal.workflows import train_model
+from cofinal.workflows import train_and_test
 
 VIDEOS, HELD_OUT = 24, 8
 
@@ -41,7 +41,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         TrainingSettings(epochs=20, batch_size=8, members=1),
     )
     source = DataSource(str(folder / "labels.csv"), folder / "features")
-    train_model(source, preset, folder / "run", show_progress=False)
+    train_and_test(source, preset, folder / "run", show_progress=False)
     return folder
 
 

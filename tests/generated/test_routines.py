@@ -30,10 +30,10 @@ from cofinal.generated import (
     write_routines,
 )
 from cofinal.generated.catalogue import MOVES, move, travel
-from cofinal.generated.figure import INDEX, JOINT, Body, joints, pose
+from cofinal.generated.figure import INDEX, JOINT, Proportions, joints, pose
 from cofinal.generated.judging import panel_mark
 from cofinal.generated.performance import STRENGTH, frame_times, performed_joints
-from cofinal.generated.routine import Fault
+from cofinal.generated.routine import PerformedFault
 from cofinal.generated.rules import ELEMENTS, FAMILIES, FAULTS, faults_of
 from cofinal.skeleton.readers import read_skeleton
 
@@ -145,7 +145,9 @@ def test_skill_drives_values_and_faults() -> None:
 def test_a_fault_moves_the_joints_around_its_time_only(name: str, routines: list[Routine]) -> None:
     family = FAULTS[name].families[0] if FAULTS[name].families else "steps"
     element = next(e for e in routines[0].elements if ELEMENTS[e.name].family == family)
-    fault = Fault(name, element.start + 0.6, element.start + 1.5, FAULTS[name].deductions[0])
+    fault = PerformedFault(
+        name, element.start + 0.6, element.start + 1.5, FAULTS[name].deductions[0]
+    )
     routine = replace(routines[0], elements=(replace(element, faults=(fault,)),))
     times = frame_times(routine, 50)
     moved = np.abs(
@@ -161,7 +163,7 @@ def test_a_larger_deduction_is_a_larger_departure(routines: list[Routine]) -> No
     for name in set(FAULTS) - {"fall"}:
         sizes = []
         for deduction in FAULTS[name].deductions:
-            fault = Fault(name, element.start + 0.4, element.start + 1.6, deduction)
+            fault = PerformedFault(name, element.start + 0.4, element.start + 1.6, deduction)
             routine = replace(routines[0], elements=(replace(element, faults=(fault,)),))
             times = frame_times(routine, 25)
             clean = performed_joints(routine, times, faults=False)
@@ -186,7 +188,7 @@ def test_the_figure_stands_on_the_floor_with_limbs_of_constant_length(
 
 
 def test_poses_put_the_limbs_where_they_say() -> None:
-    body = Body()
+    body = Proportions()
     upright = joints(pose({"legs": 0, "arms": 90, "open": 90})[None], body)[0]
     assert upright[JOINT["pelvis"]] == pytest.approx([0, body.leg, 0])
     assert upright[JOINT["rhand"]] - upright[JOINT["rshoulder"]] == pytest.approx([0, 0, body.arm])

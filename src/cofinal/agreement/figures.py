@@ -14,9 +14,9 @@ import numpy as np
 
 from cofinal.agreement.bland_altman import Difference
 from cofinal.agreement.human import mean_of_others
+from cofinal.agreement.measure import TargetAgreement
 from cofinal.agreement.model import NAME, predicted_points
 from cofinal.agreement.reliability import of_panel
-from cofinal.agreement.study import TargetAgreement
 from cofinal.data.judges import JudgeMarks
 from cofinal.files.figures import ACCENT, INK, PALE, figure
 

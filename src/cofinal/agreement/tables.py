@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from cofinal.agreement.bland_altman import Difference
+from cofinal.agreement.measure import TargetAgreement
 from cofinal.agreement.model import ModelAsJudge
 from cofinal.agreement.reliability import Reliability
 from cofinal.agreement.repeats import Repeat
-from cofinal.agreement.study import TargetAgreement
 from cofinal.config import AgreementSettings
 from cofinal.files.atomic import write_json, write_text
 from cofinal.files.tables import markdown_table

@@ -146,7 +146,7 @@ def draw_calibration(f: Any, method: MethodResult) -> None:
     for ax, target, (chance_nG, grade_n) in zip(axes, targets, method.grade_chances, strict=True):
         ax.plot([0, 1], [0, 1], color=PALE, lw=1)
         for g in range(chance_nG.shape[1]):
-            said, met = reliability(chance_nG[:, g], grade_n == g)
+            said, met = reliability_curve(chance_nG[:, g], grade_n == g)
             ax.plot(said, met, "-o", ms=3, lw=1, label=f"grade {g + 1}")
         ax.legend(fontsize=7)
         ax.set_title(f"{method.label}: {target}", fontsize=9)
@@ -154,7 +154,9 @@ def draw_calibration(f: Any, method: MethodResult) -> None:
         ax.set_ylabel("share that had the grade", fontsize=8)
 
 
-def reliability(chance_n: np.ndarray, happened_n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def reliability_curve(
+    chance_n: np.ndarray, happened_n: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean probability said and share that happened, in groups of equally many: two (bins,)."""
     parts = [p for p in np.array_split(np.argsort(chance_n, kind="stable"), BINS) if len(p)]
     said = np.array([chance_n[part].mean() for part in parts])

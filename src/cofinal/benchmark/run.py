@@ -201,7 +201,7 @@ def method_result(
             if row == 0:
                 firsts.append((job.fold.held_out, found[key]))
     seconds = round(sum(one.seconds for one in made), 1)
-    edges = [one.grade_edges for one in made if one.grade_edges is not None]
+    edges = [one.grades.edges_KG for one in made if one.grades]
     chosen = [chosen_text(one.chosen) for one in made] if entry.choice else []
     settings = {"seconds": seconds}
     return MethodResult(
@@ -227,17 +227,16 @@ def grade_chances(
     dataset: Dataset, made: Sequence[FoldPredictions], position: Mapping[str, int]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each target the probabilities (n, G) of all trainings and the true grades (n,) from 0."""
-    with_grades = [one for one in made if one.grade_probabilities is not None]
-    if not with_grades:
+    graded = [(one.ids, one.grades) for one in made if one.grades]
+    if not graded:
         return []
     found = []
     for k in range(len(dataset.targets)):
         chances, grades = [], []
-        for one in with_grades:
-            assert one.grade_probabilities is not None and one.grade_edges is not None
-            scores = dataset.scores[[position[identifier] for identifier in one.ids], k]
-            chances.append(one.grade_probabilities[:, k])
-            grades.append(grade_of(scores, one.grade_edges[k]))
+        for ids, said in graded:
+            scores = dataset.scores[[position[identifier] for identifier in ids], k]
+            chances.append(said.chances_nKG[:, k])
+            grades.append(grade_of(scores, said.edges_KG[k]))
         found.append((np.concatenate(chances), np.concatenate(grades)))
     return found
 
@@ -249,9 +248,7 @@ def gradings(
     found = []
     for k, (chance_nG, true_n) in enumerate(grade_chances(dataset, made, position)):
         printed = [
-            grade_of(one.predictions[:, k], one.grade_edges[k])
-            for one in made
-            if one.grade_edges is not None
+            grade_of(one.predictions[:, k], one.grades.edges_KG[k]) for one in made if one.grades
         ]
         found.append(Grading.of(dataset.targets[k], chance_nG, np.concatenate(printed), true_n))
     return found
@@ -269,7 +266,7 @@ def with_grades(
     folds = tuple(held_out for held_out, _ in made)
     grades_NK = np.zeros(points_NK.shape, dtype=int)
     for held_out, one in made:
-        if one.grade_probabilities is None:
+        if not one.grades:
             return Predicted(folds, points_NK, None)
-        grades_NK[held_out] = one.grade_probabilities.argmax(-1)
+        grades_NK[held_out] = one.grades.chances_nKG.argmax(-1)
     return Predicted(folds, points_NK, grades_NK)

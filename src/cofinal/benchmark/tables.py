@@ -15,7 +15,7 @@ from cofinal.agreement.human import HumanRow
 from cofinal.benchmark.comparison import Comparison
 from cofinal.benchmark.run import ProtocolResult
 from cofinal.config import BenchmarkSettings
-from cofinal.data.cards import Published
+from cofinal.data.cards import PublishedResult
 from cofinal.evaluation.result import TargetMeasures
 from cofinal.files.atomic import write_json, write_text
 from cofinal.files.tables import markdown_table
@@ -41,7 +41,7 @@ class BenchmarkResult:
     workers: int
     human: Sequence[HumanRow] = ()
     """One judge against the others; empty where no judges' marks are at hand."""
-    published: Sequence[Published] = ()
+    published: Sequence[PublishedResult] = ()
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
@@ -287,7 +287,7 @@ def difference_texts(versus: Comparison | None, is_baseline: bool) -> list[str]:
     return [f"{versus.difference:+.3f} ({low:+.3f} to {high:+.3f})", f"{versus.p_holm:.3f}"]
 
 
-def published_section(published: Sequence[Published]) -> list[str]:
+def published_section(published: Sequence[PublishedResult]) -> list[str]:
     """Numbers from papers, which nothing above can be compared with directly."""
     targets = list(dict.fromkeys(target for entry in published for target in entry.srcc))
     rows = [

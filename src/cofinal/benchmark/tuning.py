@@ -128,7 +128,7 @@ def tune(
         before = len(study.counted())
         for number in range(before, trials):
             run_trial(study, search, store, Share(progress, number, before, trials))
-        result = summarise(study, search)
+        result = tuning_result(study, search)
         result.save(folder)
     return result
 
@@ -229,7 +229,7 @@ def average(values: Sequence[float | None], objective: Objective) -> float | Non
     return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
-def summarise(study: Study, search: Search) -> TuningResult:
+def tuning_result(study: Study, search: Search) -> TuningResult:
     """All trials that came to an end."""
     names = {"COMPLETE": "complete", "PRUNED": "stopped early", "FAIL": "failed"}
     trials = tuple(

@@ -43,8 +43,8 @@ class Agreement:
     def run(self) -> int:
         """Measures and prints the tables."""
         from cofinal.agreement.figures import draw_agreement
+        from cofinal.agreement.measure import group_names, measure_agreement
         from cofinal.agreement.model import read_predictions
-        from cofinal.agreement.study import group_names, study_agreement
         from cofinal.agreement.tables import AgreementReport
         from cofinal.data.judges import judge_marks
 
@@ -54,7 +54,7 @@ class Agreement:
         targets = self.settings.targets or tuple(judged.marks)
         groups_N = group_names(self.groups, self.group, judged.ids) if self.groups else None
         predictions = read_predictions(self.predictions, targets) if self.predictions else None
-        found = study_agreement(judged, self.settings, groups_N, predictions)
+        found = measure_agreement(judged, self.settings, groups_N, predictions)
         report = AgreementReport(
             shlex.join(["cofinal", *sys.argv[1:]]),
             self.group if self.groups else None,

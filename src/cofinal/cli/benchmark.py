@@ -111,8 +111,7 @@ class Benchmark:
 
     def explain(self) -> int:
         """Judges explanations, and writes `explanations.json`, `.md` and `.png`."""
-        from cofinal.audit.explanations.plan import explain_folds, held_out_parts, plan_explained
-        from cofinal.audit.explanations.result import measure_methods
+        from cofinal.audit.explanations import result
         from cofinal.audit.explanations.tables import ExplanationResult, draw_explanations
         from cofinal.audit.explanations.truth import read_truth, sheet_file
         from cofinal.data.dataset import load_dataset
@@ -128,18 +127,18 @@ class Benchmark:
         entries = self.entries()
         marks = any(learns_from_judges(entry.preset) for entry in entries)
         dataset = load_dataset(self.source, marks)
-        jobs = plan_explained(dataset, entries, self.settings)
+        jobs = result.plan_explained(dataset, entries, self.settings)
         sheet = sheet_file(self.source, self.explaining.sheet)
-        truth = read_truth(dataset, sheet, held_out_parts(jobs))
+        truth = read_truth(dataset, sheet, result.held_out_parts(jobs))
         what = (dataset, jobs, self.explaining, self.out)
         with track("explanations", 1) as advance:
-            explain_folds(
+            result.explain_folds(
                 *what,
                 self.workers,
                 lambda done, total: advance(done / total, f"{done} of {total} folds"),
                 truth.placements,
             )
-        methods = measure_methods(*what, truth)
+        methods = result.measure_methods(*what, truth)
         found = ExplanationResult(
             shlex.join(["cofinal", *sys.argv[1:]]),
             self.settings,

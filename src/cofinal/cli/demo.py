@@ -93,25 +93,25 @@ class Demo:
 
     def training(self) -> Outcome:
         """Trains on three quarters of the events and measures on the rest."""
-        from cofinal.workflows import train_model
+        from cofinal.workflows import train_and_test
 
         source = DataSource(str(self.labels), self.out / "features")
         preset = override(load_preset("generated"), {"training.seed": self.seed})
         print(f"Training {preset.method} ...", flush=True)
         intervals = CalibrationSettings("folds", calibration_group="event")
         sheet = self.labels.with_name("sheets.json")
-        return train_model(source, preset, self.out / "run", calibration=intervals, sheet=sheet)
+        return train_and_test(source, preset, self.out / "run", calibration=intervals, sheet=sheet)
 
     def example(self, outcome: Outcome) -> None:
         """Scores a film that training has not seen."""
-        from cofinal.cli.score import describe
+        from cofinal.cli.score import describe_prediction
         from cofinal.scorer import Scorer
 
         result = outcome.result
         assert result is not None
         print("\nOne routine that training has not seen:\n")
         features = self.out / "features" / f"{result.ids[0]}.npy"
-        print(describe(Scorer.load(outcome.model_folder).score(features)))
+        print(describe_prediction(Scorer.load(outcome.model_folder).score(features)))
         targets = [row.target for row in result.measures]
         given = zip(targets, result.scores[0], strict=True)
         print("  given by the judges: " + ", ".join(f"{name} {s:.2f}" for name, s in given))

@@ -60,11 +60,11 @@ class Explain(PerformancesCommand):
         if self.json:
             print(json.dumps([entry.to_json() for entry in told], indent=2))
         else:
-            print("\n\n".join(describe(entry) for entry in told))
+            print("\n\n".join(describe_explanation(entry) for entry in told))
         return 0
 
 
-def describe(entry: Explanation) -> str:
+def describe_explanation(entry: Explanation) -> str:
     """An explanation for people."""
     from cofinal.explain.elements import told_places
 
@@ -107,10 +107,10 @@ def line(one: Moment, evidence: Evidence) -> str:
     """A moment, for example "1:05 to 1:09: -0.80 points"."""
     when = span(one.start_seconds, one.end_seconds, one.stretch)
     cause = f", most by {one.cause}" if one.cause else ""
-    return f"{when}: {amount(one.value, evidence)}{cause}"
+    return f"{when}: {evidence_value(one.value, evidence)}{cause}"
 
 
-def amount(value: float, evidence: Evidence) -> str:
+def evidence_value(value: float, evidence: Evidence) -> str:
     """What a value of evidence counts, for example "-0.80 points"."""
     return f"{value:+.2f} points" if evidence.unit == "points" else f"{value:.0%} looked at"
 
@@ -119,7 +119,9 @@ def element_line(one: PlacedElement, target: str, evidence: Evidence) -> str:
     """An element, for example "3. split leap, 1:05 to 1:09: -0.80 points"."""
     place = one.placement
     when = span(place.start_seconds, place.end_seconds, place.stretch)
-    return f"{one.number}. {one.element.name}, {when}: {amount(one.values[target], evidence)}"
+    return (
+        f"{one.number}. {one.element.name}, {when}: {evidence_value(one.values[target], evidence)}"
+    )
 
 
 def neighbour_lines(told: TargetExplanation) -> list[str]:

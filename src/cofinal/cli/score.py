@@ -61,11 +61,11 @@ class Score(PerformancesCommand):
         if self.json:
             print(json.dumps([prediction.to_json() for prediction in predictions], indent=2))
         else:
-            print("\n\n".join(describe(prediction) for prediction in predictions))
+            print("\n\n".join(describe_prediction(prediction) for prediction in predictions))
         return 0
 
 
-def describe(prediction: Prediction) -> str:
+def describe_prediction(prediction: Prediction) -> str:
     """A prediction for people."""
     lines = [f"{prediction.id} ({prediction.clips} clips)"]
     for entry in prediction.targets:
@@ -85,8 +85,8 @@ def describe_target(entry: TargetPrediction, prediction: Prediction) -> list[str
         lines.append(f"    between {low:.2f} and {high:.2f} points{confidence}")
     if entry.votes is not None and entry.grade is not None:
         own_T = entry.votes[entry.grade - 1]
-        lines.append(f"    most for this grade: {strongest(own_T, prediction.times)}")
-        lines.append(f"    most against it: {strongest(-own_T, prediction.times)}")
+        lines.append(f"    most for this grade: {strongest_clips(own_T, prediction.times)}")
+        lines.append(f"    most against it: {strongest_clips(-own_T, prediction.times)}")
     if entry.attention is not None:
         for number, shares in enumerate(entry.attention, 1):
             of = f"query {number}" if len(entry.attention) > 1 else "it"
@@ -105,7 +105,7 @@ def grade_text(entry: TargetPrediction) -> str:
     )
 
 
-def strongest(value_T: np.ndarray, times: ClipTimes | None) -> str:
+def strongest_clips(value_T: np.ndarray, times: ClipTimes | None) -> str:
     """When the clips of the highest values are, in the order of time."""
     clips = sorted(value_T.argsort()[::-1][:CLIPS_SHOWN])
     names = (clock(times.border(int(t))) if times else f"clip {t + 1}" for t in clips)
@@ -116,4 +116,4 @@ def looked_at(shares_T: np.ndarray, times: ClipTimes | None) -> str:
     """Where attention lies, for example "most at 0:05, 0:09, 0:41"."""
     if shares_T.max() * len(shares_T) <= EVEN:
         return "at all clips about alike"
-    return f"most at {strongest(shares_T, times)}"
+    return f"most at {strongest_clips(shares_T, times)}"

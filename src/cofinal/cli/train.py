@@ -37,11 +37,11 @@ class Train(MethodCommand):
         """Trains, and measures on the test split where there is one."""
         from cofinal.data.taken import taken_for
         from cofinal.modelfolder.card import coverage_lines
-        from cofinal.workflows import train_model
+        from cofinal.workflows import train_and_test
 
         preset = self.chosen_preset()
         print(taken_for(self.source), file=sys.stderr)
-        outcome = train_model(
+        outcome = train_and_test(
             self.source,
             preset,
             self.out,

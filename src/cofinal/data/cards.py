@@ -42,7 +42,7 @@ class LabelLayout:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedResult:
     """What a paper reports, measured by its own protocol."""
 
     method: str
@@ -69,7 +69,7 @@ class Card:
     judge_file: str | None = None
     """Optional JSON of score sheets with each judge's marks."""
     preset: str | None = None
-    published: tuple[Published, ...] = ()
+    published: tuple[PublishedResult, ...] = ()
     """On the official split, best epoch on the test part unless the source says otherwise."""
     citation: str = ""
     licence: str = ""
@@ -111,7 +111,7 @@ def load_card(name: str) -> Card:
         group_columns=tuple(groups.get("columns", ())),
         judge_file=values.get("judges", {}).get("file"),
         preset=values["preset"],
-        published=tuple(Published(**entry) for entry in values.get("published", ())),
+        published=tuple(PublishedResult(**entry) for entry in values.get("published", ())),
         citation=values["citation"],
         licence=values["licence"],
     )

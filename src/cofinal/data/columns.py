@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cofinal.data.cards import card_names, load_card
 from cofinal.errors import CofinalError
-from cofinal.files.tables import comma_advice, number
+from cofinal.files.tables import comma_advice, parse_number
 
 # Columns with a fixed meaning, in capitals or not.
 RESERVED = ("id", "split", "category")
@@ -105,7 +105,7 @@ def _refuse_commas(path: Path, name: str, cells: Cells) -> None:
     commas = [
         (line, text)
         for line, text in cells
-        if number(text) is None and number(text.replace(",", ".")) is not None
+        if parse_number(text) is None and parse_number(text.replace(",", ".")) is not None
     ]
     if len(commas) > len(cells) / 2:
         line, text = commas[0]
@@ -116,7 +116,7 @@ def _refuse_commas(path: Path, name: str, cells: Cells) -> None:
 
 
 def _mostly_numbers(cells: Cells) -> bool:
-    return sum(number(text) is not None for _, text in cells) > len(cells) / 2
+    return sum(parse_number(text) is not None for _, text in cells) > len(cells) / 2
 
 
 def _found_targets(
@@ -140,7 +140,7 @@ def _found_targets(
 
 def _all_whole(cells: Cells) -> bool:
     """Whether all numbers of a column are whole, as years, ranks and start numbers are."""
-    values = [number(text) for _, text in cells]
+    values = [parse_number(text) for _, text in cells]
     return all(v is None or not math.isfinite(v) or v.is_integer() for v in values)
 
 

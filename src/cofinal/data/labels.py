@@ -18,7 +18,7 @@ from cofinal.data.columns import Columns, read_columns
 from cofinal.data.findings import Finding
 from cofinal.data.names import composed
 from cofinal.errors import CofinalError
-from cofinal.files.tables import csv_rows, number, read_text
+from cofinal.files.tables import csv_rows, parse_number, read_text
 
 # Words for a split, in capitals or not; an empty cell means "train".
 SPLITS = {"train": {"", "train", "training"}, "test": {"test", "testing", "held-out"}}
@@ -85,7 +85,7 @@ def _card_rows(
     lines = [(i, cells) for i, cells in lines if cells]
     if lines:
         first_line, first = lines[0]
-        looks_like_data = any(number(cell) is not None for cell in first[1:])
+        looks_like_data = any(parse_number(cell) is not None for cell in first[1:])
         if layout.header and looks_like_data:
             table.findings.append(
                 Finding(
@@ -123,7 +123,7 @@ def _card_rows(
         yield line, cells
 
 
-def names_a_file(identifier: str) -> bool:
+def is_file_name(identifier: str) -> bool:
     """Whether `ID.npy` is a plain file name inside its folder."""
     inside = not identifier.startswith(".") and not set("/\\") & set(identifier)
     return bool(identifier) and inside and identifier.isprintable()
@@ -144,7 +144,7 @@ def _add(
     scores, faults = _scores(table.targets, values, identifier, own=layout is None)
     for kind, message, severity in faults:
         table.findings.append(Finding(kind, message, str(path), line, severity))
-    if not names_a_file(identifier):
+    if not is_file_name(identifier):
         table.findings.append(
             Finding("id-invalid", f"id {identifier!r} names no feature file", str(path), line)
         )
@@ -163,7 +163,7 @@ def _scores(
     faults: list[tuple[str, str, Literal["error", "warning"]]] = []
     for target in targets:
         text = values[target.column].strip()
-        score, shown = number(text), repr(text[:SHOWN])
+        score, shown = parse_number(text), repr(text[:SHOWN])
         if text.casefold() in MISSING:
             advice = "it is left out where that is learned" if own else "correct the label"
             message = f"{identifier} has no {target.name}; {advice}"

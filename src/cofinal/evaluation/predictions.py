@@ -27,6 +27,15 @@ from cofinal.training.loop import train, train_seeds
 from cofinal.training.runs import marks_fingerprint
 
 
+class FoldGrades(NamedTuple):
+    """Grades of the held-out performances of a fold."""
+
+    chances_nKG: np.ndarray
+    """Probability of each grade, lowest first."""
+    edges_KG: np.ndarray
+    """(K, G + 1) points."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FoldPredictions(Finished):
     """Predictions for the held-out performances of one fold, by a model of one seed."""
@@ -41,6 +50,13 @@ class FoldPredictions(Finished):
     """(K, G + 1) points."""
     chosen: dict[str, Any] = field(default_factory=dict)
     """Settings that nested cross-validation chose."""
+
+    @property
+    def grades(self) -> FoldGrades | None:
+        """What was said of grades; None where the method has none."""
+        if self.grade_probabilities is None or self.grade_edges is None:
+            return None
+        return FoldGrades(self.grade_probabilities, self.grade_edges)
 
 
 @dataclass(frozen=True)
@@ -136,10 +152,10 @@ class FoldJob:
         arrays = {"predictions": found.predictions}
         if (found.grade_probabilities is None) != (found.grade_edges is None):
             raise ValueError("its grades lack probabilities or edges")
-        if found.grade_probabilities is not None and found.grade_edges is not None:
-            arrays |= {"chances": found.grade_probabilities, "edges": found.grade_edges}
+        if found.grades:
+            arrays |= {"chances": found.grades.chances_nKG, "edges": found.grades.edges_KG}
             layout |= {"chances": ("nKG", "f"), "edges": ("KE", "f")}
-            sizes |= {"G": found.grade_probabilities.shape[-1], "E": found.grade_edges.shape[-1]}
+            sizes |= {"G": arrays["chances"].shape[-1], "E": arrays["edges"].shape[-1]}
             if sizes["E"] != sizes["G"] + 1 or not np.allclose(arrays["chances"].sum(-1), 1, 1e-3):
                 raise ValueError("its grades' probabilities or edges do not fit")
         check_layout(arrays, layout, sizes)

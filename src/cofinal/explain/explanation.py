@@ -11,7 +11,7 @@ from cofinal.errors import CofinalError
 from cofinal.explain.causes import with_causes
 from cofinal.explain.elements import ElementSource, PlacedElement, stretch_points
 from cofinal.explain.evidence import WIDTH, Evidence, occlusion, votes
-from cofinal.explain.moments import Moment, strongest
+from cofinal.explain.moments import Moment, strongest_moments
 from cofinal.explain.neighbours import Neighbour, NeighbourIndex
 from cofinal.explain.ways import Way
 from cofinal.models.ensemble import Ensemble
@@ -100,7 +100,7 @@ def explain(
     if moments < 1:
         raise CofinalError(f"--moments is {moments}; expected 1 or more")
     evidence = find_evidence(model, features, method, width)
-    found = {t.target: strongest(evidence, t.target, moments) for t in prediction.targets}
+    found = {t.target: strongest_moments(evidence, t.target, moments) for t in prediction.targets}
     if evidence.method == "occlusion":
         found = left_out_whole(model, features, found)
     found = {name: with_causes(model, features, found[name], evidence.row(name)) for name in found}

@@ -41,7 +41,7 @@ class Moment:
         return self.first_clip, self.clips
 
 
-def strongest(evidence: Evidence, target: str, count: int = 3) -> list[Moment]:
+def strongest_moments(evidence: Evidence, target: str, count: int = 3) -> list[Moment]:
     """The moments that moved a score most, up or down, strongest first; none overlap.
 
     Of windows that were left out together each is a moment, with what it was worth. Of single clips

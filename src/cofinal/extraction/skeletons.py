@@ -1,6 +1,6 @@
 """Backbone `skeleton`: files of keypoints, from any tool, to clip features.
 
-    read_skeleton -> body_of -> describe
+    read_skeleton -> body_of -> descriptors_of
 
 The same clips as of films: sampled at the recipe's rate, whole clips, what is left over dropped
 equally at both ends.
@@ -21,7 +21,7 @@ from cofinal.extraction.recipe import ExtractionRecipe
 from cofinal.extraction.sources import expand
 from cofinal.records import ClipFeatures, natural_key
 from cofinal.skeleton.body import body_of
-from cofinal.skeleton.descriptors import describe
+from cofinal.skeleton.descriptors import descriptors_of
 from cofinal.skeleton.joints import joint_map
 from cofinal.skeleton.keypoints import Keypoints
 from cofinal.skeleton.readers import SUFFIXES, read_skeleton, skeleton_id
@@ -93,7 +93,7 @@ def features_of(keypoints: Keypoints, recipe: ExtractionRecipe, id: str) -> Clip
 def describe_clips(keypoints: Keypoints, plan: ClipPlan, frames: int) -> np.ndarray:
     """(T, C) descriptors of the clips of `plan`, out of so many sampled frames."""
     starts = [plan.first_frame + clip * plan.stride_frames for clip in range(plan.clips)]
-    return describe(body_of(keypoints, plan.fps, frames), starts, plan.clip_frames)
+    return descriptors_of(body_of(keypoints, plan.fps, frames), starts, plan.clip_frames)
 
 
 def plan_skeleton(seconds_F: np.ndarray, recipe: ExtractionRecipe) -> tuple[ClipPlan, int]:

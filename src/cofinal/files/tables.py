@@ -34,7 +34,7 @@ def read_text(path: Path) -> str:
         raise CofinalError(f"{path} is not UTF-8 text; save it as UTF-8") from error
 
 
-def number(text: str) -> float | None:
+def parse_number(text: str) -> float | None:
     """The number in a cell, or None.
 
     Python reads "2014_1" and digits of every script as numbers; here they are names.
@@ -96,7 +96,7 @@ def finite_cell(text: str, what: str, where: str) -> float:
     Raises:
         CofinalError: no number, NaN, or infinite.
     """
-    found = number(text)
+    found = parse_number(text)
     return finite(text if found is None or not math.isfinite(found) else found, what, where)
 
 

@@ -13,16 +13,16 @@ import numpy as np
 
 from cofinal.errors import CofinalError
 from cofinal.generated.catalogue import travel
-from cofinal.generated.figure import Body
+from cofinal.generated.figure import Proportions
 from cofinal.generated.judging import judge_elements, make_panel
 from cofinal.generated.routine import (
     Athlete,
+    Camera,
     Colour,
     Event,
-    Fault,
     PerformedElement,
+    PerformedFault,
     Routine,
-    View,
 )
 from cofinal.generated.rules import ELEMENTS, FAMILIES, FaultRule, elements_of, faults_of
 
@@ -100,7 +100,7 @@ def _colour(rng: np.random.Generator, low: float, high: float) -> Colour:
 
 def make_event(name: str, rng: np.random.Generator) -> Event:
     """A hall with its camera and its panel."""
-    view = View(
+    camera = Camera(
         side=float(rng.uniform(-25, 25)),
         height=float(rng.uniform(4, 16)),
         scale=float(rng.uniform(0.34, 0.38)),
@@ -113,7 +113,7 @@ def make_event(name: str, rng: np.random.Generator) -> Event:
         wall=_colour(rng, 110, 200),
         floor=_colour(rng, 90, 190),
         light=float(rng.uniform(0.85, 1.15)),
-        view=view,
+        camera=camera,
         judges=make_panel(name, rng),
     )
 
@@ -121,8 +121,8 @@ def make_event(name: str, rng: np.random.Generator) -> Event:
 def make_athlete(name: str, rng: np.random.Generator) -> Athlete:
     """Somebody with a skill, proportions and colours."""
     size, legs, arms = rng.normal(1, 0.04), rng.normal(1, 0.04), rng.normal(1, 0.04)
-    rest = Body()
-    body = Body(
+    rest = Proportions()
+    body = Proportions(
         trunk=rest.trunk * size,
         head=rest.head,
         shoulders=rest.shoulders * float(rng.normal(1, 0.08)),
@@ -148,17 +148,17 @@ def make_routine(
     form = 0.8 * athlete.skill + 0.6 * rng.normal()
     beat = 60 / float(rng.uniform(108, 126))
     names = choose_elements(athlete.skill, rng)
-    placed = place_elements(names, beat, rng)
+    placed = schedule_elements(names, beat, rng)
     elements = tuple(replace(one, faults=draw_faults(one, form, rng)) for one in placed)
     costs = [[fault.deduction for fault in one.faults] for one in elements]
     sheets = {judge.name: judge_elements(costs, judge, rng) for judge in event.judges}
-    view = replace(
-        event.view,
-        side=event.view.side + float(rng.normal(0, 4)),
-        scale=event.view.scale * float(rng.normal(1, 0.02)),
+    camera = replace(
+        event.camera,
+        side=event.camera.side + float(rng.normal(0, 4)),
+        scale=event.camera.scale * float(rng.normal(1, 0.02)),
     )
     seconds = BEATS * beat
-    return Routine(identifier, split, athlete, event, view, seconds, beat, elements, sheets)
+    return Routine(identifier, split, athlete, event, camera, seconds, beat, elements, sheets)
 
 
 def choose_elements(skill: float, rng: np.random.Generator) -> list[str]:
@@ -174,7 +174,7 @@ def choose_elements(skill: float, rng: np.random.Generator) -> list[str]:
     return names
 
 
-def place_elements(
+def schedule_elements(
     names: list[str], beat: float, rng: np.random.Generator
 ) -> list[PerformedElement]:
     """Elements in time, each from a half beat on, and on the stage, with ways between them."""
@@ -196,7 +196,7 @@ def place_elements(
 
 def draw_faults(
     element: PerformedElement, form: float, rng: np.random.Generator
-) -> tuple[Fault, ...]:
+) -> tuple[PerformedFault, ...]:
     """At most two faults of an element, fewer and smaller in good form, in order of time."""
     rate = 0.75 * math.exp(-0.6 * form)
     count = min(int(rng.poisson(rate)), 2)
@@ -209,11 +209,11 @@ def draw_faults(
 
 def _fault(
     rule: FaultRule, element: PerformedElement, form: float, rng: np.random.Generator
-) -> Fault:
+) -> PerformedFault:
     duration = element.end - element.start
     middle = element.start + duration * rng.uniform(*rule.middle)
     start = max(middle - rule.seconds / 2, element.start)
     end = min(middle + rule.seconds / 2, element.end)
     size = np.clip(0.5 - 0.2 * form + 0.3 * rng.normal(), 0, 0.999)
     deduction = rule.deductions[int(size * len(rule.deductions))]
-    return Fault(rule.name, float(start), float(end), deduction)
+    return PerformedFault(rule.name, float(start), float(end), deduction)

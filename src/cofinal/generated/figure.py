@@ -38,7 +38,7 @@ JOINT = {name: i for i, name in enumerate(JOINTS)}
 
 
 @dataclass(frozen=True)
-class Body:
+class Proportions:
     """Lengths in metres."""
 
     trunk: float = 0.5
@@ -62,7 +62,7 @@ REST = np.zeros(len(PARAMETERS))
 REST = pose({"arms": 15, "open": 90})
 
 
-def joints(poses_FP: np.ndarray, body: Body) -> np.ndarray:
+def joints(poses_FP: np.ndarray, body: Proportions) -> np.ndarray:
     """Points of the joints over time.
 
     Args:
@@ -98,7 +98,7 @@ def _add_arm(
     side: str,
     sign: float,
     upper: np.ndarray,
-    body: Body,
+    body: Proportions,
 ) -> None:
     raised, opened = np.deg2rad(value[f"{side}arm"]), np.deg2rad(value[f"{side}open"])
     bent = raised + np.deg2rad(value[f"{side}elbow"])
@@ -113,7 +113,7 @@ def _add_leg(
     value: dict[str, np.ndarray],
     side: str,
     sign: float,
-    body: Body,
+    body: Proportions,
 ) -> None:
     forward, out = np.deg2rad(value[f"{side}leg"]), np.deg2rad(value[f"{side}out"])
     hip = points["pelvis"] + np.array([0.0, 0.0, sign * body.hips])

@@ -9,7 +9,7 @@ import numpy as np
 
 from cofinal.generated.catalogue import move, travel
 from cofinal.generated.figure import INDEX, PARAMETERS, REST, joints
-from cofinal.generated.routine import Fault, PerformedElement, Routine
+from cofinal.generated.routine import PerformedElement, PerformedFault, Routine
 
 # How strongly a fault shows, by what it costs.
 STRENGTH = {0.1: 0.45, 0.3: 0.75, 0.5: 1.0, 1.0: 1.0}
@@ -46,7 +46,7 @@ def performed_joints(routine: Routine, times_F: np.ndarray, faults: bool = True)
 
 
 def perform(
-    element: PerformedElement, times_F: np.ndarray, faults: tuple[Fault, ...]
+    element: PerformedElement, times_F: np.ndarray, faults: tuple[PerformedFault, ...]
 ) -> np.ndarray:
     """Departure from rest (F, P) during an element."""
     clock_F = times_F.copy()
@@ -63,18 +63,18 @@ def perform(
     return poses_FP
 
 
-def swell(times_F: np.ndarray, fault: Fault) -> np.ndarray:
+def swell(times_F: np.ndarray, fault: PerformedFault) -> np.ndarray:
     """From 0 at a fault's start over 1 in its middle to 0 at its end; 0 elsewhere: (F,)."""
     share_F = ((times_F - fault.start) / (fault.end - fault.start)).clip(0, 1)
     return np.sin(np.pi * share_F) ** 2
 
 
-def plateau(times_F: np.ndarray, fault: Fault) -> np.ndarray:
+def plateau(times_F: np.ndarray, fault: PerformedFault) -> np.ndarray:
     """As `swell`, but quickly at 1 and long there: (F,)."""
     return (2.5 * swell(times_F, fault)).clip(0, 1)
 
 
-def _show(fault: Fault, poses_FP: np.ndarray, times_F: np.ndarray) -> None:
+def _show(fault: PerformedFault, poses_FP: np.ndarray, times_F: np.ndarray) -> None:
     """Changes poses in place as a fault shows."""
     strength = STRENGTH[fault.deduction]
     held_F = strength * plateau(times_F, fault)

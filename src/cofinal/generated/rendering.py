@@ -15,7 +15,7 @@ import numpy as np
 from cofinal.errors import CofinalError
 from cofinal.generated.figure import JOINT
 from cofinal.generated.performance import frame_times, performed_joints
-from cofinal.generated.routine import Athlete, Routine, View
+from cofinal.generated.routine import Athlete, Camera, Routine
 from cofinal.generated.scenery import paint
 
 # Where the middle of the stage's floor is in the frame, as a share of its height.
@@ -62,12 +62,12 @@ class FilmSettings:
 def film(routine: Routine, settings: FilmSettings) -> Iterator[np.ndarray]:
     """The frames of a routine: uint8 (H, W, 3) RGB, one after the other."""
     times_F = frame_times(routine, settings.fps)
-    view, scale = routine.view, routine.view.scale * settings.height
+    camera, scale = routine.camera, routine.camera.scale * settings.height
     points_FJX = performed_joints(routine, times_F)
-    camera_F = camera_way(points_FJX, times_F, view)
-    pixels_FJX = project(points_FJX, camera_F, view, settings)
-    shadows_FJX = project(points_FJX * (1, 0, 1), camera_F, view, settings)
-    scenery = paint(routine.event, view, settings.width, settings.height)
+    camera_F = camera_way(points_FJX, times_F, camera)
+    pixels_FJX = project(points_FJX, camera_F, camera, settings)
+    shadows_FJX = project(points_FJX * (1, 0, 1), camera_F, camera, settings)
+    scenery = paint(routine.event, camera, settings.width, settings.height)
     limbs = _Limbs(routine.athlete, scale, routine.event.light)
     for f, time in enumerate(times_F):
         lamps = float(np.exp(-4 * (time % routine.beat) / routine.beat))
@@ -79,23 +79,23 @@ def film(routine: Routine, settings: FilmSettings) -> Iterator[np.ndarray]:
         yield (canvas_HW3 + 0.5).clip(0, 255).astype(np.uint8)
 
 
-def camera_way(points_FJX: np.ndarray, times_F: np.ndarray, view: View) -> np.ndarray:
+def camera_way(points_FJX: np.ndarray, times_F: np.ndarray, camera: Camera) -> np.ndarray:
     """Metres by which the camera has moved aside: (F,); it follows smoothly and drifts."""
-    place_F = points_FJX[:, JOINT["pelvis"], 0] * np.cos(np.deg2rad(view.side))
+    place_F = points_FJX[:, JOINT["pelvis"], 0] * np.cos(np.deg2rad(camera.side))
     step = times_F[1] - times_F[0] if len(times_F) > 1 else 1.0
     reach = np.arange(-round(2 * FOLLOW_SECONDS / step), round(2 * FOLLOW_SECONDS / step) + 1)
     weights = np.exp(-0.5 * (reach * step / FOLLOW_SECONDS * 2) ** 2)
     padded = np.pad(place_F, len(reach) // 2, mode="edge")
     smooth_F = np.convolve(padded, weights / weights.sum(), mode="valid")
-    return view.follow * smooth_F + view.sway * np.sin(2 * np.pi * times_F / SWAY_SECONDS)
+    return camera.follow * smooth_F + camera.sway * np.sin(2 * np.pi * times_F / SWAY_SECONDS)
 
 
 def project(
-    points_FJX: np.ndarray, camera_F: np.ndarray, view: View, settings: FilmSettings
+    points_FJX: np.ndarray, camera_F: np.ndarray, camera: Camera, settings: FilmSettings
 ) -> np.ndarray:
     """Points in space to column, row and nearness in pixels: (F, J, 3)."""
-    scale = view.scale * settings.height
-    side, height = np.deg2rad(view.side), np.deg2rad(view.height)
+    scale = camera.scale * settings.height
+    side, height = np.deg2rad(camera.side), np.deg2rad(camera.height)
     x, y, z = np.moveaxis(points_FJX, -1, 0)
     across = x * np.cos(side) + z * np.sin(side)
     near = z * np.cos(side) - x * np.sin(side)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cofinal.generated.figure import Body
+from cofinal.generated.figure import Proportions
 from cofinal.generated.judging import Judge, panel_mark
 from cofinal.generated.rules import ELEMENTS, FAULTS, FULL_EXECUTION
 
@@ -21,7 +21,7 @@ class Athlete:
     name: str
     skill: float
     """About -2 to 2; drives how hard the elements are and how many faults occur."""
-    body: Body
+    body: Proportions
     skin: Colour
     """RGB, 0 to 255."""
     dress: Colour
@@ -29,7 +29,7 @@ class Athlete:
 
 
 @dataclass(frozen=True)
-class View:
+class Camera:
     """How the camera sees the stage."""
 
     side: float
@@ -55,12 +55,12 @@ class Event:
     floor: Colour
     light: float
     """Factor on all colours."""
-    view: View
+    camera: Camera
     judges: tuple[Judge, ...]
 
 
 @dataclass(frozen=True)
-class Fault:
+class PerformedFault:
     """A fault that occurred."""
 
     name: str
@@ -81,7 +81,7 @@ class PerformedElement:
     """Where on the stage it starts, metres from the middle."""
     direction: int
     """1: towards larger x; -1: back."""
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[PerformedFault, ...] = ()
 
     @property
     def recognised(self) -> bool:
@@ -107,8 +107,8 @@ class Routine:
     split: str
     athlete: Athlete
     event: Event
-    view: View
-    """The event's view as it was on that day."""
+    camera: Camera
+    """The event's camera as it was on that day."""
     seconds: float
     beat: float
     """Seconds from beat to beat of the music; lamps on the wall show it."""

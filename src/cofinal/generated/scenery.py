@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cofinal.generated.routine import Event, View
+from cofinal.generated.routine import Camera, Event
 
 # Metres that the strip reaches beyond what a camera in the middle sees, on each side.
 MARGIN = 2.0
@@ -47,10 +47,10 @@ class Scenery:
         return hall + lamps * LAMP_GREY * self.lamps_HS1[:, near]
 
 
-def paint(event: Event, view: View, width: int, height: int) -> Scenery:
+def paint(event: Event, camera: Camera, width: int, height: int) -> Scenery:
     """Paints an event's hall."""
     rng = np.random.default_rng(event.seed)
-    scale = view.scale * height
+    scale = camera.scale * height
     margin = round(MARGIN * scale)
     strip = width + 2 * margin + 1
     metres_S = (np.arange(strip) - strip / 2) / scale

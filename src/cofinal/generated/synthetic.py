@@ -58,11 +58,11 @@ def generate(
     scores = np.stack([values.sum(1), 25 + 1.5 * execution.sum(1)], axis=1)
     events = rng.integers(8, size=performances)
     signals = np.stack([(values - 5) / 2, execution], axis=-1)
-    features = render(signals, events, channels, clips, rng)
+    features = synthesise(signals, events, channels, clips, rng)
     return Generated(features, scores.round(2), [f"E{event}" for event in events])
 
 
-def render(
+def synthesise(
     signals: np.ndarray,
     events: np.ndarray,
     channels: int,

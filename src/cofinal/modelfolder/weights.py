@@ -55,7 +55,7 @@ def read_weights(path: Path, preset: Preset, task: Task, members: int) -> Ensemb
         model.load_state_dict(load_file(path))
     except (SafetensorError, OSError, RuntimeError) as error:
         raise CofinalError(f"{WEIGHTS} cannot be read: {_line(error)}") from error
-    check_values(model)
+    check_tensors(model)
     return model
 
 
@@ -124,7 +124,7 @@ def build_within(numbers: int, preset: Preset, task: Task) -> AssessmentModel:
         raise CofinalError(f"no model can be built of its configuration: {_line(error)}") from error
 
 
-def check_values(model: Ensemble) -> None:
+def check_tensors(model: Ensemble) -> None:
     """Refuses tensors whose values no training leaves behind, rather than blame the features."""
     for name, tensor in model.state_dict().items():
         what = name.rpartition(".")[2]

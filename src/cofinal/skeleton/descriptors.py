@@ -61,7 +61,7 @@ class Curve:
     """NaN where it cannot be seen."""
 
 
-def describe(body: Body, starts: Sequence[int], clip_frames: int) -> np.ndarray:
+def descriptors_of(body: Body, starts: Sequence[int], clip_frames: int) -> np.ndarray:
     """Descriptors of clips.
 
     Args:

@@ -24,9 +24,9 @@ from cofinal.errors import CofinalError
 from cofinal.files.tables import finite, read_text
 from cofinal.skeleton.joints import COUNTS, JOINTS, LAYOUTS
 from cofinal.skeleton.keypoints import SUFFIX, Keypoints, read_keypoints
-from cofinal.skeleton.told import Told
-from cofinal.skeleton.tool_csv import told_by_csv
-from cofinal.skeleton.tool_json import told_by_folder, told_by_json
+from cofinal.skeleton.raw import RawSkeleton
+from cofinal.skeleton.tool_csv import raw_from_csv
+from cofinal.skeleton.tool_json import raw_from_folder, raw_from_json
 
 JOINTS_FILE = "joints.toml"
 SUFFIXES = (SUFFIX, ".json", ".csv", ".npy")
@@ -64,18 +64,18 @@ def read_skeleton(path: str | Path) -> Keypoints:
         return read_keypoints(path)
     hints = read_hints(path.parent / JOINTS_FILE)
     if path.is_dir():
-        told = told_by_folder(path)
+        raw = raw_from_folder(path)
     elif path.suffix.lower() == ".json":
-        told = told_by_json(path, hints.picture)
+        raw = raw_from_json(path, hints.picture)
     elif path.suffix.lower() == ".csv":
-        told = told_by_csv(path)
+        raw = raw_from_csv(path)
     elif path.suffix.lower() == ".npy":
-        told = told_by_array(path)
+        raw = raw_from_array(path)
     else:
         raise CofinalError(
             f"{path} is no skeleton file; expected {', '.join(SUFFIXES)} or a folder of OpenPose's"
         )
-    return _keypoints(path, told, hints)
+    return _keypoints(path, raw, hints)
 
 
 def read_hints(path: Path) -> Hints:
@@ -117,7 +117,7 @@ def _is_size(value: Any) -> bool:
     )
 
 
-def told_by_array(path: Path) -> Told:
+def raw_from_array(path: Path) -> RawSkeleton:
     """An array (frames, joints, 2 or 3)."""
     try:
         values = np.load(path, allow_pickle=False)
@@ -128,17 +128,17 @@ def told_by_array(path: Path) -> Told:
             f"{path} holds {values.dtype} {values.shape}; expected numbers of shape "
             "(frames, joints, 2 or 3)"
         )
-    return Told(values.astype(np.float64))
+    return RawSkeleton(values.astype(np.float64))
 
 
-def _keypoints(path: Path, told: Told, hints: Hints) -> Keypoints:
-    positions = told.positions
+def _keypoints(path: Path, raw: RawSkeleton, hints: Hints) -> Keypoints:
+    positions = raw.positions
     frames, count, axes = positions.shape
     finite_FJ = np.isfinite(positions).all(axis=2)
-    visibility = np.ones((frames, count)) if told.visibility is None else told.visibility
-    layout = hints.layout or told.layout
+    visibility = np.ones((frames, count)) if raw.visibility is None else raw.visibility
+    layout = hints.layout or raw.layout
     if hints.joints:
-        joints = _numbered(path, hints.joints, told.names)
+        joints = _numbered(path, hints.joints, raw.names)
     elif layout is not None:
         if LAYOUTS.get(layout) is None or COUNTS[layout] != count:
             raise CofinalError(
@@ -148,8 +148,8 @@ def _keypoints(path: Path, told: Told, hints: Hints) -> Keypoints:
             )
         joints = LAYOUTS[layout]
     else:
-        own = {name: name.replace(" ", "_") for name in told.names}
-        joints = _numbered(path, {o: n for n, o in own.items() if o in JOINTS}, told.names)
+        own = {name: name.replace(" ", "_") for name in raw.names}
+        joints = _numbered(path, {o: n for n, o in own.items() if o in JOINTS}, raw.names)
     if not joints:
         raise CofinalError(
             f"{path} has {count} joints and does not say which is which; write "
@@ -158,17 +158,17 @@ def _keypoints(path: Path, told: Told, hints: Hints) -> Keypoints:
     return Keypoints(
         np.where(finite_FJ[..., None], positions, np.nan),
         np.where(finite_FJ, np.nan_to_num(visibility).clip(0, 1), 0.0),
-        _seconds(path, told, hints, frames),
+        _seconds(path, raw, hints, frames),
         joints,
-        hints.up or told.up or ("-y" if axes == 2 else "y"),
-        told.picture,
+        hints.up or raw.up or ("-y" if axes == 2 else "y"),
+        raw.picture,
     )
 
 
-def _seconds(path: Path, told: Told, hints: Hints, frames: int) -> np.ndarray:
-    if told.seconds is not None:
-        return told.seconds
-    fps = hints.fps or told.fps
+def _seconds(path: Path, raw: RawSkeleton, hints: Hints, frames: int) -> np.ndarray:
+    if raw.seconds is not None:
+        return raw.seconds
+    fps = hints.fps or raw.fps
     if fps is None:
         raise CofinalError(
             f"{path} does not say its frame rate; write fps = 30, or what it is, into "

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from cofinal.errors import CofinalError
-from cofinal.files.tables import csv_rows, number
-from cofinal.skeleton.told import Told
+from cofinal.files.tables import csv_rows, parse_number
+from cofinal.skeleton.raw import RawSkeleton
 
 # The sensor's own rate.
 KINECT_FPS = 30.0
@@ -27,7 +27,7 @@ KINECT_NAMES = (
 TIMES = {"seconds": 1.0, "time": 1.0, "timestamp": 1.0, "time_ms": 1e-3, "timestamp_ms": 1e-3}
 
 
-def told_by_csv(path: Path) -> Told:
+def raw_from_csv(path: Path) -> RawSkeleton:
     """A line a frame: Kinect v2 without a header, or columns NAME_x, NAME_y[, NAME_z].
 
     A Kinect line has 25 joints of x, y, z and perhaps the state (2 seen, 1 guessed, 0 not).
@@ -36,8 +36,8 @@ def told_by_csv(path: Path) -> Told:
     if not rows:
         raise CofinalError(f"{path} is empty; expected a line a frame")
     header = [cell.strip().lower() for cell in rows[0]]
-    if all(number(cell) is not None for cell in header if cell):
-        return _told_without_header(path, rows)
+    if all(parse_number(cell) is not None for cell in header if cell):
+        return _without_header(path, rows)
     table = _numbers(path, rows[1:], len(header), 2)
     names, places = _named_columns(header)
     if not names:
@@ -61,7 +61,7 @@ def told_by_csv(path: Path) -> Told:
     if kinect:
         positions = positions[:, [names.index(name) for name in KINECT_NAMES]]
         names = list(KINECT_NAMES)
-    return Told(
+    return RawSkeleton(
         positions,
         seconds=seconds,
         layout="kinect-v2" if kinect else None,
@@ -82,14 +82,14 @@ def _named_columns(header: list[str]) -> tuple[list[str], dict[str, int]]:
     return [name for name in names if f"{name} x" in places], places
 
 
-def _told_without_header(path: Path, rows: list[list[str]]) -> Told:
+def _without_header(path: Path, rows: list[list[str]]) -> RawSkeleton:
     # Some writers end each line with a comma.
     width = len(rows[0]) - (not rows[0][-1].strip())
     table = _numbers(path, [row[:width] for row in rows], width, 1)
     if width in KINECT_COLUMNS:
         per_joint = table.reshape(len(table), 25, KINECT_COLUMNS[width])
         state = per_joint[..., 3] / 2 if width == 100 else None
-        return Told(per_joint[..., :3], state, layout="kinect-v2", fps=KINECT_FPS)
+        return RawSkeleton(per_joint[..., :3], state, layout="kinect-v2", fps=KINECT_FPS)
     raise CofinalError(
         f"{path} has {width} columns without names; expected 75 or 100 of a Kinect v2, or a first "
         "line that names the columns NAME_x, NAME_y, ..."
@@ -103,7 +103,7 @@ def _numbers(path: Path, rows: list[list[str]], width: int, first_line: int) -> 
         if len(row) != width:
             raise CofinalError(f"{path}:{r + first_line}: {len(row)} cells instead of {width}")
         for c, cell in enumerate(row):
-            value = number(cell) if cell.strip() else np.nan
+            value = parse_number(cell) if cell.strip() else np.nan
             if value is None:
                 raise CofinalError(f"{path}:{r + first_line}: {cell!r}; expected a number")
             table[r, c] = value

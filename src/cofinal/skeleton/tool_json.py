@@ -15,7 +15,7 @@ import numpy as np
 from cofinal.errors import CofinalError
 from cofinal.files.atomic import read_json
 from cofinal.files.tables import finite
-from cofinal.skeleton.told import Told
+from cofinal.skeleton.raw import RawSkeleton
 
 WHAT = "keypoints of MediaPipe, OpenPose or COCO"
 LANDMARKS = ("landmarks", "pose_landmarks", "keypoints")
@@ -25,7 +25,7 @@ OPENPOSE = {25: "openpose-25", 18: "openpose-18"}
 SHARES = (-4.0, 5.0)
 
 
-def told_by_folder(path: Path) -> Told:
+def raw_from_folder(path: Path) -> RawSkeleton:
     """OpenPose's folder: a file NAME_000000000012_keypoints.json a frame."""
     files = sorted(path.glob("*_keypoints.json"))
     if not files:
@@ -33,7 +33,7 @@ def told_by_folder(path: Path) -> Told:
     return _openpose([read_json(file, WHAT) for file in files], str(path))
 
 
-def told_by_json(path: Path, picture: tuple[int, int] | None) -> Told:
+def raw_from_json(path: Path, picture: tuple[int, int] | None) -> RawSkeleton:
     """One file of all frames, of whichever tool.
 
     Args:
@@ -60,7 +60,7 @@ def _triples(values: Any, where: str) -> np.ndarray:
     return np.array([finite(value, "keypoint", where) for value in values]).reshape(-1, 3)
 
 
-def _openpose(frames: list[Any], where: str) -> Told:
+def _openpose(frames: list[Any], where: str) -> RawSkeleton:
     people: list[list[np.ndarray]] = []
     for frame in frames:
         persons = frame.get("people") if isinstance(frame, dict) else None
@@ -69,10 +69,10 @@ def _openpose(frames: list[Any], where: str) -> Told:
         flat = [p.get("pose_keypoints_2d") if isinstance(p, dict) else None for p in persons]
         people.append([_triples(values, where) for values in flat])
     values = _one_person(people, where)
-    return Told(values[..., :2], values[..., 2], layout=OPENPOSE.get(values.shape[1]))
+    return RawSkeleton(values[..., :2], values[..., 2], layout=OPENPOSE.get(values.shape[1]))
 
 
-def _coco(records: list[Any], where: str) -> Told:
+def _coco(records: list[Any], where: str) -> RawSkeleton:
     frames: dict[int, list[np.ndarray]] = {}
     for record in records:
         if not isinstance(record, dict) or not isinstance(record.get("image_id"), int | str):
@@ -92,7 +92,9 @@ def _coco(records: list[Any], where: str) -> Told:
     shown = values[..., 2]
     # Annotations count 0 to 2 where results have a confidence.
     visibility = shown / 2 if shown.max(initial=0) > 1 else shown
-    return Told(values[..., :2], visibility, layout="coco-17" if values.shape[1] == 17 else None)
+    return RawSkeleton(
+        values[..., :2], visibility, layout="coco-17" if values.shape[1] == 17 else None
+    )
 
 
 def _one_person(people: list[list[np.ndarray]], where: str) -> np.ndarray:
@@ -129,7 +131,7 @@ def _rank(person: np.ndarray, last: np.ndarray | None) -> float:
     return -float(np.ptp(person[np.isfinite(person[:, 1]), 1]) * person[:, 2].mean())
 
 
-def _mediapipe(content: Any, where: str, picture: tuple[int, int] | None) -> Told:
+def _mediapipe(content: Any, where: str, picture: tuple[int, int] | None) -> RawSkeleton:
     """A list of frames, each a list of {x, y, z, visibility} or an object that holds one."""
     frames, about = content, {}
     if isinstance(content, dict):
@@ -152,7 +154,7 @@ def _mediapipe(content: Any, where: str, picture: tuple[int, int] | None) -> Tol
         positions, size = values[..., :3], None
     else:
         positions, size = _in_pixels(values[..., :2], about, where, picture)
-    return Told(
+    return RawSkeleton(
         positions,
         values[..., 3],
         _times(frames, where),

@@ -161,7 +161,7 @@ def draw_batch(
     return Batch(clips_BTC, mask_BT.to(clips_BTC.device), *known)
 
 
-def side_by_side(batches: Sequence[Batch], copies: int) -> tuple[Tensor, ...]:
+def stack_batches(batches: Sequence[Batch], copies: int) -> tuple[Tensor, ...]:
     """S batches of the same size as tensors (S * copies, ...), padded to one length."""
     longest = max(batch.mask_BT.shape[1] for batch in batches)
     parts = []

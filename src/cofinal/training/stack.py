@@ -15,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from cofinal.models.interface import AssessmentModel
-from cofinal.training.batches import Batch, side_by_side
+from cofinal.training.batches import Batch, stack_batches
 
 # A model of more parameters fills the processors alone. An epoch of eight seeds at once on two
 # cores, beside one after the other, is 1.3 times as fast with 108,000 parameters (`cofinal`), and
@@ -75,7 +75,7 @@ class MemberStack:
             alone = of_member(first(self.parameters), first(self.buffers), batches[0].tensors)
             return {name: value.unsqueeze(0) for name, value in alone.items()}
         shared = len(batches) == 1
-        seen = batches[0].tensors if shared else side_by_side(batches, members // len(batches))
+        seen = batches[0].tensors if shared else stack_batches(batches, members // len(batches))
         # PyTorch's own attention layers have a batching rule for the plain kernel only.
         with sdpa_kernel(SDPBackend.MATH):
             apply = vmap(of_member, in_dims=(0, 0, None if shared else 0), randomness="different")

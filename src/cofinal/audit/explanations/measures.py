@@ -102,7 +102,7 @@ def deletion_insertion(
 
 
 @dataclass(frozen=True)
-class Agreement:
+class RankCorrelation:
     """Spearman's rank correlation of two explanations over the clips of a performance."""
 
     mean: float
@@ -112,9 +112,9 @@ class Agreement:
     """Mean of the correlation's size, sign left out."""
 
 
-def agreement(
+def rank_correlation(
     first_NXT: Sequence[np.ndarray], second_NXT: Sequence[np.ndarray]
-) -> Agreement | None:
+) -> RankCorrelation | None:
     """Correlation of explanations, mean over rows and performances.
 
     Args:
@@ -131,16 +131,16 @@ def agreement(
         return None
     each_N = np.array([row_X.mean() for row_X in known])
     size = float(np.mean([np.abs(row_X).mean() for row_X in known]))
-    return Agreement(float(each_N.mean()), error_interval(each_N), size)
+    return RankCorrelation(float(each_N.mean()), error_interval(each_N), size)
 
 
-def between_seeds(evidence_NRT: Sequence[np.ndarray]) -> Agreement | None:
+def between_seeds(evidence_NRT: Sequence[np.ndarray]) -> RankCorrelation | None:
     """Agreement of explanations of models of different seeds; None for a single seed."""
     seeds = len(evidence_NRT[0])
     pairs = np.array(list(combinations(range(seeds), 2)), dtype=int)
     if not len(pairs):
         return None
-    return agreement(
+    return rank_correlation(
         [one_RT[pairs[:, 0]] for one_RT in evidence_NRT],
         [one_RT[pairs[:, 1]] for one_RT in evidence_NRT],
     )

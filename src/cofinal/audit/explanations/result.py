@@ -1,4 +1,4 @@
-"""Everything that is measured of the explanations of one method, put together from its folds.
+"""Explaining a method's folds, and everything that is measured of it, put together.
 
 Letters: R seeds, N explained performances, W ways, K targets, T clips, P clips of all performances,
 O orders, S steps, E elements.
@@ -7,39 +7,150 @@ O orders, S steps, E elements.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
-from cofinal.audit.explanations.evidence import FoldEvidence
 from cofinal.audit.explanations.faults import FaultFinding, find_faults
+from cofinal.audit.explanations.jobs import EvidenceJob, FoldEvidence, WorthJob
 from cofinal.audit.explanations.measures import (
-    Agreement,
     DeletionInsertion,
     MarkCorrelation,
-    agreement,
+    RankCorrelation,
     between_seeds,
     deletion_insertion,
     mark_correlation,
+    rank_correlation,
 )
-from cofinal.audit.explanations.plan import evidence_on
 from cofinal.audit.explanations.truth import Truth
-from cofinal.audit.explanations.worth import left_out
-from cofinal.config import ExplanationSettings
+from cofinal.benchmark.plan import Entry, plan_benchmark
+from cofinal.config import BenchmarkSettings, ExplanationSettings
 from cofinal.data.dataset import Dataset
 from cofinal.data.sheets import Element
+from cofinal.errors import CofinalError
 from cofinal.evaluation.evaluate import other_versions
 from cofinal.evaluation.predictions import FoldJob
+from cofinal.evaluation.runner import OnProgress, count_finished, read_finished, run_jobs
+from cofinal.evaluation.store import Store
 from cofinal.explain.elements import stretch_sums
 from cofinal.explain.ways import read_way
 from cofinal.progress import track
+from cofinal.times import Stretch
 
 MARKS = ("execution", "base_value")
 LEFT_OUT = "element left out"
 # Placement -> mark -> how evidence goes with it.
 MarkCorrelations = dict[str, dict[str, MarkCorrelation | None]]
+
+
+def plan_explained(
+    dataset: Dataset, entries: Sequence[Entry], settings: BenchmarkSettings
+) -> dict[str, list[FoldJob]]:
+    """Label -> the folds and seeds of a method, one job each.
+
+    Raises:
+        CofinalError: more than one protocol, one that does not fit, or nested settings.
+    """
+    names = settings.protocols or ("kfold",)
+    if len(names) > 1 or names[0] == "best-on-test":
+        raise CofinalError(
+            f"protocols are {', '.join(names)}; explanations are judged under one of kfold, "
+            "group:COLUMN and final"
+        )
+    if settings.nested:
+        raise CofinalError("explanations are judged with a preset's settings; leave out --nested")
+    jobs = plan_benchmark(dataset, entries, replace(settings, protocols=names, repeats=1))
+    return {
+        label: [job.only((key,)) for job in several for key in job.keys]
+        for (_, label), several in jobs.items()
+    }
+
+
+def held_out_parts(jobs: Mapping[str, Sequence[FoldJob]]) -> list[np.ndarray]:
+    """Positions that are held out together, the same for all methods and seeds."""
+    several = next(iter(jobs.values()))
+    return [job.fold.held_out for job in several if job.seeds == several[0].seeds]
+
+
+def explain_folds(
+    dataset: Dataset,
+    jobs: Mapping[str, Sequence[FoldJob]],
+    settings: ExplanationSettings,
+    folder: Path,
+    workers: int = 1,
+    on_progress: OnProgress | None = None,
+    placements: Mapping[str, Mapping[int, Sequence[Stretch]]] = MappingProxyType({}),
+) -> None:
+    """Trains and explains what is missing; a killed run continues.
+
+    Args:
+        dataset: all performances.
+        jobs: label -> folds and seeds, one job each.
+        settings: ways to explain, and how many performances.
+        folder: where everything is kept; held by the caller.
+        workers: processes at a time.
+        on_progress: told how many folds are explained.
+        placements: name -> position in the data set -> the elements' stretches, which are left out
+            one by one.
+
+    Raises:
+        CofinalError: an unknown way to explain, or performances too short for one.
+    """
+    for name in settings.evidence:
+        read_way(name)
+    every = [job for several in jobs.values() for job in several]
+    explained = [EvidenceJob(job, settings, folder) for job in every]
+    left_out = [
+        WorthJob.of(dataset, job, name, stretches, folder)
+        for name, stretches in placements.items()
+        for job in every
+    ]
+    store = Store(folder)
+    there = count_finished(dataset, explained, store) + count_finished(dataset, left_out, store)
+    total = len(explained) + len(left_out)
+    if on_progress:
+        on_progress(there, total)
+    # Leaving out takes the models that explaining has trained.
+    evidence = run_jobs(dataset, explained, store, workers)
+    worth = run_jobs(dataset, left_out, store, workers)
+    for done, _ in enumerate(chain(evidence, worth), 1):
+        if on_progress:
+            on_progress(max(there, done), total)
+
+
+def evidence_on(
+    job: FoldJob, settings: ExplanationSettings, folder: Path, dataset: Dataset
+) -> FoldEvidence:
+    """What `explain_folds` found on a fold, with one seed."""
+    wanted = EvidenceJob(job, settings, folder)
+    found = read_finished(Store(folder), wanted, wanted.keys[0], dataset)
+    assert found is not None, "every fold was just explained"
+    return found
+
+
+def worth_on(
+    dataset: Dataset,
+    job: FoldJob,
+    folder: Path,
+    name: str,
+    stretches: Mapping[int, Sequence[Stretch]],
+) -> dict[int, np.ndarray]:
+    """Position -> points (K, E) of a fold's held-out performances; kept in the store.
+
+    Args:
+        dataset: all performances.
+        job: the fold, with one seed.
+        folder: the benchmark's folder.
+        name: of the placement, for the file.
+        stretches: position in the data set -> its elements' stretches.
+    """
+    wanted = WorthJob.of(dataset, job, name, stretches, folder)
+    [(_, found)] = run_jobs(dataset, [wanted], Store(folder))
+    return found.by_position()
 
 
 @dataclass(frozen=True)
@@ -49,11 +160,11 @@ class WayResult:
     way: str
     target: str
     curves: DeletionInsertion
-    randomised: Agreement | None
+    randomised: RankCorrelation | None
     """With the evidence of a model with random weights."""
-    shuffled: Agreement | None
+    shuffled: RankCorrelation | None
     """With the evidence of a model trained on dealt-out labels; None if there was none."""
-    seeds: Agreement | None
+    seeds: RankCorrelation | None
     """Between models of different seeds; None for a single one."""
     faults: FaultFinding | None
     """None where no times of faults are known."""
@@ -69,7 +180,7 @@ class MethodExplanations:
     performances: int
     """Explained ones."""
     ways: list[WayResult]
-    between: dict[str, dict[tuple[str, str], Agreement | None]]
+    between: dict[str, dict[tuple[str, str], RankCorrelation | None]]
     """Target -> pair of ways -> agreement."""
     left_out: dict[str, MarkCorrelations]
     """Target -> how the worth of an element, left out, goes with its marks; all performances."""
@@ -164,7 +275,7 @@ def measure_method(
     ]
     between = {
         target: {
-            (names[a], names[b]): agreement(
+            (names[a], names[b]): rank_correlation(
                 explained.evidence("trained", a, k), explained.evidence("trained", b, k)
             )
             for a in there
@@ -218,8 +329,8 @@ def measure_way(
             explained.lost_random[:, :, :, k],
             float(dataset.scores[:, k].std()),
         ),
-        randomised=agreement(trained, explained.evidence("randomised", w, k)),
-        shuffled=agreement(trained, shuffled) if np.isfinite(shuffled[0]).all() else None,
+        randomised=rank_correlation(trained, explained.evidence("randomised", w, k)),
+        shuffled=rank_correlation(trained, shuffled) if np.isfinite(shuffled[0]).all() else None,
         seeds=between_seeds(trained),
         faults=faults,
         elements={place: mark_correlations(found, truth.sheets) for place, found in sums.items()},
@@ -252,7 +363,7 @@ def _worth(
     for place, stretches in truth.placements.items():
         rows: dict[int, list[np.ndarray]] = {}
         for job in jobs:
-            for i, points_KE in left_out(dataset, job, folder, place, stretches).items():
+            for i, points_KE in worth_on(dataset, job, folder, place, stretches).items():
                 rows.setdefault(i, []).append(points_KE)
         for k, target in enumerate(dataset.targets):
             each = {i: np.stack(points)[:, k] for i, points in rows.items()}

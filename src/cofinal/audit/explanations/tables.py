@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cofinal.audit.explanations.faults import AgainstChance, FaultFinding
-from cofinal.audit.explanations.measures import Agreement, MarkCorrelation
+from cofinal.audit.explanations.measures import MarkCorrelation, RankCorrelation
 from cofinal.audit.explanations.result import (
     LEFT_OUT,
     MarkCorrelations,
@@ -159,7 +159,7 @@ def method_section(one: MethodExplanations, truth: Truth) -> list[str]:
             lines += [f"Faults ({share:.1%} of the clips):", "", *markdown_table(FAULTS, rows)]
         elements = [(way.way, way.elements) for way in ways]
         lines += element_table([*elements, (LEFT_OUT, one.left_out.get(target, {}))])
-        lines += agreement_table(one, target)
+        lines += ways_table(one, target)
     return lines
 
 
@@ -173,11 +173,11 @@ def curve_cells(way: WayResult) -> list[str]:
         f"{found.share_of_spread:.2f}",
         f"{found.better_than_chance:.0%}",
         with_interval(found.moved, found.moved_interval, 2),
-        *[agreement_text(one) for one in (way.randomised, way.shuffled, way.seeds)],
+        *[rank_correlation_text(one) for one in (way.randomised, way.shuffled, way.seeds)],
     ]
 
 
-def agreement_text(found: Agreement | None) -> str:
+def rank_correlation_text(found: RankCorrelation | None) -> str:
     """Mean correlation with its interval, and its mean size."""
     if found is None:
         return "-"
@@ -221,7 +221,7 @@ def correlation_text(found: MarkCorrelation | None) -> str:
     return f"{text} \\| {found.given_place:.2f}, p {found.p_given_place:.4f}"
 
 
-def agreement_table(one: MethodExplanations, target: str) -> list[str]:
+def ways_table(one: MethodExplanations, target: str) -> list[str]:
     """Agreement of the ways with each other."""
     pairs = one.between.get(target, {})
     if not pairs:

@@ -31,7 +31,7 @@ TIMEOUT_SECONDS = 600
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedNetwork:
     """One network inside the wheel."""
 
     member: str
@@ -51,14 +51,14 @@ class Published:
         return self.member.rpartition("/")[2]
 
 
-DETECTOR = Published(
+DETECTOR = PublishedNetwork(
     "mediapipe/modules/pose_detection/pose_detection.tflite",
     "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
     224,
     (0, 1),
     "blazepose-detector.safetensors",
 )
-FULL = Published(
+FULL = PublishedNetwork(
     "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
     "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
     256,
@@ -142,7 +142,7 @@ def _convert_from(source: Path, folder: Path) -> None:
             convert(Path(place) / one.file, folder / one.converted, one.side, one.outputs)
 
 
-def _content(source: Path, one: Published) -> bytes:
+def _content(source: Path, one: PublishedNetwork) -> bytes:
     expected = f"expected the wheel of {WHEEL}, or a folder with {one.file}"
     if source.is_dir():
         path = source / one.file

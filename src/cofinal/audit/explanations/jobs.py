@@ -1,27 +1,86 @@
-"""What the ways to explain say of the held-out performances of one fold, for one seed.
+"""What is computed on one fold with one seed: models, their evidence, the worth of whole elements.
+
+Models are kept on disk once trained. Two of them know nothing. Source: Adebayo et al., "Sanity
+checks for saliency maps", NeurIPS 2018. Reproduced: random weights, and training on labels that
+were dealt out anew. Differs: what a method learns in closed form (read-outs, score edges) is
+learned from dealt-out labels as well, since it is no weight that could be drawn.
+
+Leaving out whole elements takes a few sequences a performance instead of one a clip, so all
+performances can be looked at.
 
 Letters: n held-out performances that are explained, P their clips one after the other, W ways to
-explain, K targets, S steps, R random orders, O = 3 orders (highest, lowest, strongest first).
+explain, K targets, S steps, R random orders, O = 3 orders (highest, lowest, strongest first),
+E elements.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from cofinal.audit.explanations.models import Kind, fold_model
 from cofinal.config import ExplanationSettings
 from cofinal.data.dataset import Dataset
 from cofinal.evaluation.predictions import FoldJob
 from cofinal.evaluation.store import Finished, Key, identity_of
 from cofinal.explain.curves import ORDERS, points_lost, random_orders, rank_orders
+from cofinal.explain.elements import stretch_points
 from cofinal.explain.ways import Way, read_way
+from cofinal.files.tensors import check_layout
+from cofinal.modelfolder.folder import is_model_folder, load_model, save_model
+from cofinal.modelfolder.info import ModelInfo
 from cofinal.models.ensemble import Ensemble
+from cofinal.models.interface import Task
 from cofinal.records import ClipFeatures
+from cofinal.times import Stretch
+from cofinal.training.loop import ensembles, prepare_members, train_seeds
+
+Kind = Literal["trained", "randomised", "shuffled"]
+# Added to a seed for what should have nothing in common with the model of that seed.
+OTHER_SEED = 7_919
+
+
+def fold_model(
+    dataset: Dataset, job: FoldJob, kind: Kind, folder: Path, unfinished: Path | None = None
+) -> Ensemble:
+    """A model of a job's fold and first seed, from disk if it was trained before.
+
+    Args:
+        dataset: all performances.
+        job: the fold, with one seed.
+        kind: "trained"; "randomised": fresh weights, nothing trained; "shuffled": trained on scores
+            that were dealt out anew among the training performances.
+        folder: the benchmark's folder.
+        unfinished: where the training is kept for a kill.
+    """
+    training = dataset.subset(job.fold.train)
+    seed = job.seeds[0]
+    if kind != "trained":
+        order = np.random.default_rng(seed + OTHER_SEED).permutation(len(training))
+        dealt = training.subset(order)
+        training = replace(training, scores=dealt.scores, marks=dealt.marks)
+    if kind == "randomised":
+        return ensembles(prepare_members(training, job.preset, (seed + OTHER_SEED,)), 1)[0]
+    place = job.keys[0].place(folder / "models") / kind
+    info = ModelInfo(
+        job.preset,
+        Task(dataset.channels, dataset.targets),
+        dataset.recipe,
+        data={"identity": job.keys[0].identity},
+    )
+    if is_model_folder(place):
+        model, found = load_model(place)
+        if found.data == info.data:
+            return model
+    seeds = (seed if kind == "trained" else seed + OTHER_SEED,)
+    way = unfinished / kind if unfinished else None
+    model = train_seeds(training, job.preset, seeds, way, show_progress=False)[0]
+    save_model(model, info, place)
+    return model
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -159,3 +218,88 @@ def _curves(
         lost.append(np.where(np.isnan(evidence_WKT).any(-1)[..., None, None], np.nan, own_WKOS))
         lost_random.append(points_RSK[W * K * ORDERS :].swapaxes(1, 2))
     return np.stack(lost), np.stack(lost_random)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FoldWorth(Finished):
+    """What the elements of a fold's held-out performances are worth, for one seed."""
+
+    positions: np.ndarray
+    """(n,) positions in the data set."""
+    counts: np.ndarray
+    """(n,) elements of each."""
+    points: np.ndarray
+    """(K, E) points lost without each element of all performances, one after the other."""
+
+    def by_position(self) -> dict[int, np.ndarray]:
+        """Position -> points (K, E) of its elements."""
+        rows = zip(self.positions, self.counts, np.cumsum(self.counts), strict=True)
+        return {int(i): self.points[:, end - count : end] for i, count, end in rows}
+
+
+@dataclass(frozen=True)
+class WorthJob:
+    """The elements of the held-out performances of one fold, left out one by one."""
+
+    fold: FoldJob
+    """With one seed."""
+    placement: str
+    """How the elements were placed, for the file's name."""
+    stretches: dict[int, list[Stretch]]
+    """Position in the data set -> its elements' clips, for those that do not fill a performance."""
+    folder: Path
+    """The benchmark's; models are kept there."""
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        fold: FoldJob,
+        placement: str,
+        stretches: Mapping[int, Sequence[Stretch]],
+        folder: Path,
+    ) -> WorthJob:
+        """The job for a fold's held-out performances among `stretches`."""
+        wanted = {
+            int(i): [(int(start), int(length)) for start, length in stretches[int(i)]]
+            for i in fold.fold.held_out
+            if int(i) in stretches and max(n for _, n in stretches[int(i)]) < len(dataset.clips[i])
+        }
+        return cls(fold, placement, wanted, folder)
+
+    @property
+    def keys(self) -> tuple[Key]:
+        """The only piece of work."""
+        [trained] = self.fold.keys
+        names = (*trained.names[:-1], f"elements {self.placement} {trained.names[-1]}")
+        return (Key(names, identity_of([trained.identity, list(self.stretches.items())])),)
+
+    @property
+    def kind(self) -> type[FoldWorth]:
+        """What it gives."""
+        return FoldWorth
+
+    def only(self, keys: Sequence[Key]) -> WorthJob:
+        """The same job, which has one piece."""
+        return self
+
+    def run(self, dataset: Dataset, unfinished: Path | None) -> list[FoldWorth]:
+        """Leaves out every element; the model is trained if it is not there."""
+        started = time.monotonic()
+        model = fold_model(dataset, self.fold, "trained", self.folder, unfinished)
+        points = [stretch_points(model, dataset.clips[i], s) for i, s in self.stretches.items()]
+        found = FoldWorth(
+            positions=np.array(list(self.stretches), dtype=np.int64),
+            counts=np.array([len(s) for s in self.stretches.values()], dtype=np.int64),
+            points=np.concatenate([np.empty((len(dataset.targets), 0)), *points], axis=1),
+            seconds=round(time.monotonic() - started, 2),
+        )
+        return [found]
+
+    def check(self, dataset: Dataset, found: FoldWorth) -> None:
+        """Raises ValueError for a worth that cannot be of these elements."""
+        counts = [len(stretches) for stretches in self.stretches.values()]
+        if list(found.positions) != list(self.stretches) or list(found.counts) != counts:
+            raise ValueError("it is of other performances or elements")
+        sizes = {"K": len(dataset.targets), "E": sum(counts)}
+        check_layout({"points": found.points}, {"points": ("KE", "f")}, sizes)

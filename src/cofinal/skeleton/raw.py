@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class RawSkeleton:
     """What a file says; what it does not say is None."""
 
     positions: np.ndarray

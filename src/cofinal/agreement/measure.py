@@ -81,7 +81,7 @@ def group_names(path: Path, column: str, ids: tuple[str, ...]) -> np.ndarray:
     return np.array([named[identifier] for identifier in ids])
 
 
-def study_agreement(
+def measure_agreement(
     judged: JudgeMarks,
     settings: AgreementSettings,
     groups_N: np.ndarray | None = None,
@@ -105,14 +105,14 @@ def study_agreement(
             f"target {unknown!r} has no marks; choose from {', '.join(judged.marks)}"
         )
     return [
-        _study(
+        _measure(
             judged, target, settings, groups_N, predicted_points(predictions, target, judged.ids)
         )
         for target in settings.targets or judged.marks
     ]
 
 
-def _study(
+def _measure(
     judged: JudgeMarks,
     target: str,
     settings: AgreementSettings,
