@@ -33,7 +33,8 @@ from cofinal.evaluation.metrics import bootstrap_index, percentile_interval
 from cofinal.explain.aligner import Aligner, Placement, class_name, equal_parts
 from cofinal.explain.aligner_fit import Weights, fit_aligner, maximisation
 from cofinal.explain.evidence import occlusion
-from cofinal.files.atomic import read_json, write_json, write_text
+from cofinal.files.atomic import write_json, write_text
+from cofinal.files.reading import read_json
 from cofinal.files.tables import markdown_table
 from cofinal.methods.ridge import RidgeSettings
 from cofinal.models.ensemble import Ensemble

@@ -25,7 +25,8 @@ from cofinal.audit.labels.suspects import Suspect, audit_labels
 from cofinal.config import DataSource, Preset
 from cofinal.data.cards import load_card
 from cofinal.data.dataset import Dataset, load_dataset
-from cofinal.files.atomic import read_json, write_text
+from cofinal.files.atomic import write_text
+from cofinal.files.reading import read_json
 from cofinal.files.tables import markdown_table
 from cofinal.methods.ridge import RidgeSettings
 

@@ -15,7 +15,7 @@ from cofinal import CofinalError, DataSource, Preset, Scorer, use_method
 from cofinal.brought import class_in_file
 from cofinal.cli.main import main
 from cofinal.config import default_space, method_preset
-from cofinal.files.atomic import read_json
+from cofinal.files.reading import read_json
 from cofinal.methods import BROUGHT, settings_class
 from cofinal.models import method_class
 from cofinal.testing import check_method

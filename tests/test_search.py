@@ -164,9 +164,7 @@ def test_a_faulty_space_gets_one_sentence(tmp_path: Path, text: str, sentence: s
 
 
 def test_a_space_that_is_missing_or_no_text_gets_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(
-        CofinalError, match=r"cannot read search space .*absent.toml .*name a TOML file"
-    ):
+    with pytest.raises(CofinalError, match=r"cannot read .*absent.toml .*name a TOML file"):
         load_space(tmp_path / "absent.toml", Preset())
     (tmp_path / "a.toml").write_bytes(b"\xff")
     with pytest.raises(CofinalError, match="is not UTF-8 text; save it as UTF-8"):

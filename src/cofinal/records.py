@@ -285,6 +285,9 @@ class Prediction:
         }
 
 
-def natural_key(text: str) -> list[Any]:
+def natural_key(text: str) -> list[tuple[int, str]]:
     """Sort key under which "10" comes after "9": identifiers of videos are often numbers."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text)]
+    parts = re.split("([0-9]+)", text)
+    # Numbers, every second part, by how long they are and then as text: they may have any length.
+    plain = [part.lstrip("0") if k % 2 else part for k, part in enumerate(parts)]
+    return [(len(part) if k % 2 else 0, part) for k, part in enumerate(plain)]

@@ -20,7 +20,10 @@ QUOTED = 80
 
 def quoted(value: Any) -> str:
     """A value as messages show it, shortened where it is long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python writes no number of more than 4,300 digits
+        text = "a number of thousands of digits" if isinstance(value, int) else "beyond words"
     return text if len(text) <= QUOTED else f"{text[:QUOTED]}..."
 
 

@@ -293,7 +293,7 @@ def test_the_command_writes_tables_and_json_and_continues(
     ("flags", "sentence"),
     [
         ("--methods best", "method 'best' is unknown; choose one of"),
-        ("--methods none.toml", "cannot read preset none.toml"),
+        ("--methods none.toml", "cannot read none.toml"),
         ("--methods mean mean", "method 'mean' is named twice"),
         ("--workers 0", "workers is 0"),
         ("--seeds 0", "setting seeds is 0"),

@@ -46,7 +46,6 @@ def found(table: LabelTable) -> list[tuple[str, str, int | None, str]]:
         ("../2 30.1 25.5 0", "id-invalid"),
         ("a\\2 30.1 25.5 0", "id-invalid"),
         (".2 30.1 25.5 0", "id-invalid"),
-        ("2\0 30.1 25.5 0", "id-invalid"),
         ("1 30.1 25.5 0", "id-twice"),
     ],
 )
@@ -118,6 +117,9 @@ def test_a_folder_without_label_files_gets_a_sentence(tmp_path: Path) -> None:
 def test_text_that_is_not_utf8_gets_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_bytes(b"1 30 25 0\n\xff\xfe\n")
     with pytest.raises(CofinalError, match="not UTF-8"):
+        read_card_labels(load_card("fisv"), tmp_path)
+    (tmp_path / "train.txt").write_bytes(b"1 30 25 0\n2\0 30 25 0\n")
+    with pytest.raises(CofinalError, match=r"train.txt:2 holds the control character '\\x00'"):
         read_card_labels(load_card("fisv"), tmp_path)
 
 

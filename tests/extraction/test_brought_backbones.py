@@ -17,7 +17,7 @@ from cofinal.extraction.backbones import BROUGHT
 from cofinal.extraction.backbones.loading import load_backbone, weights_sha256
 from cofinal.extraction.many import extract_many
 from cofinal.extraction.recipe import ExtractionRecipe
-from cofinal.files.atomic import read_json
+from cofinal.files.reading import read_json
 from cofinal.testing import BACKBONE_CHECKS, check_backbone, failure
 
 FILE = Path(__file__).parents[1] / "own_backbone.py"

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from cofinal.errors import CofinalError
-from cofinal.files.atomic import TEMPORARY, atomic_path, read_json, write_json, write_text
+from cofinal.files.atomic import TEMPORARY, atomic_path, write_json, write_text
 from cofinal.files.lock import alone_in
+from cofinal.files.reading import read_json
 
 KILLED_BEFORE_RENAME = """
 import os, signal, sys
@@ -109,5 +110,5 @@ def test_json_keeps_text_of_any_language(tmp_path: Path) -> None:
 def test_what_is_no_json_gets_a_sentence(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(CofinalError, match=r"a\.json.*expected a test's file"):
+    with pytest.raises(CofinalError, match=r"a\.json.* a test's file"):
         read_json(tmp_path / "a.json", "a test's file")

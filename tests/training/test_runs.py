@@ -92,7 +92,7 @@ def test_a_run_that_is_killed_again_and_again_comes_to_exactly_the_same_end(
         (KILLED_BEFORE_THE_MODEL_IS_WHOLE, 4),
     ):
         assert run_train(generated_source, killed, preamble) == -signal.SIGKILL
-        saved = Run(killed).load(torch.device("cpu"))
+        saved = Run(killed).load()
         assert saved is not None and saved["epoch"] == epochs
         assert not (killed / "result.json").exists()
         assert not (killed / "model" / "config.json").exists()

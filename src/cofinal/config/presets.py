@@ -9,9 +9,9 @@ from typing import Any
 
 import tomli_w
 
-from cofinal.config.toml import read_toml
 from cofinal.config.training import TrainingSettings
 from cofinal.errors import CofinalError
+from cofinal.files.reading import read_toml
 from cofinal.methods import BROUGHT, method_names, settings_class, use_method
 from cofinal.settings import quoted, settings_from
 

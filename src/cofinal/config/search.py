@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from cofinal.config.presets import Preset, override
-from cofinal.config.toml import read_toml
 from cofinal.errors import CofinalError
+from cofinal.files.reading import read_toml
 from cofinal.methods import method_names, settings_class
 from cofinal.settings import Choices, Range, Space, check, quoted
 

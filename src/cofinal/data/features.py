@@ -5,20 +5,22 @@ Letters: T clips, C backbone channels.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from cofinal.errors import CofinalError
-from cofinal.files.atomic import atomic_path, read_json
+from cofinal.files.arrays import ArrayHeader, array_header
+from cofinal.files.atomic import atomic_path
 from cofinal.files.fields import record_from
+from cofinal.files.reading import check_plain, read_json
 from cofinal.files.tables import finite
 from cofinal.records import ClipFeatures, FeatureRecipe
+from cofinal.settings import quoted
 
 RECIPE_FILE = "features.json"
 # Beside the features of a video in which a person was followed.
@@ -59,11 +61,11 @@ class FeatureFile:
         Raises:
             CofinalError: missing, empty, truncated, no .npy, not floating point, or not (T, C).
         """
-        path = Path(path)
+        path = check_plain(path, "a .npy file of clip features")
         with _told(path), path.open("rb") as stream:
-            shape, fortran_order, dtype, offset = _header(stream, path)
-            two_axes = _check_layout(path, shape, dtype, offset)
-        return cls(path, two_axes, dtype, fortran_order, offset)
+            header = _header(stream, path)
+            two_axes = _check_layout(path, header)
+        return cls(path, two_axes, header.dtype, header.fortran_order, header.offset)
 
     def read(self) -> np.ndarray:
         """The values in memory."""
@@ -111,32 +113,21 @@ def read_values(path: str | Path) -> np.ndarray:
     return FeatureFile.of(path).read()
 
 
-def _header(stream, path: Path) -> tuple[tuple[int, ...], bool, np.dtype, int]:  # type: ignore[no-untyped-def]
-    """Shape, order, type and offset of the data; a file without a sound header gets a sentence."""
+def _header(stream: IO[bytes], path: Path) -> ArrayHeader:
+    """What the file says of its values; one without a sound header gets a sentence."""
     try:
-        version = np.lib.format.read_magic(stream)
-        read = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        with warnings.catch_warnings():
-            # NumPy reads headers that Python 2 wrote, and remarks on it.
-            warnings.simplefilter("ignore", UserWarning)
-            return (*read(stream), stream.tell())
-    except OSError:
-        raise
-    except Exception as error:  # a header is text that is parsed: a bad one raises many kinds
+        return array_header(stream)
+    except ValueError as error:
         size = path.stat().st_size
-        what = "is empty" if size == 0 else "is not a .npy file"
+        what = "is empty" if size == 0 else f"is not a .npy file, since {error}"
         raise CofinalError(
             f"{path} {what} ({size} bytes); expected clip features written by numpy.save"
         ) from error
 
 
-def _check_layout(
-    path: Path, shape: tuple[int, ...], dtype: np.dtype, offset: int
-) -> tuple[int, int]:
+def _check_layout(path: Path, header: ArrayHeader) -> tuple[int, int]:
     """(T, C), if that is what the file holds."""
+    shape, dtype = header.shape, header.dtype
     if dtype.kind != "f" or dtype.itemsize not in (2, 4, 8):
         raise CofinalError(
             f"{path} holds {dtype}; expected floating-point features of shape (clips, channels)"
@@ -144,13 +135,15 @@ def _check_layout(
     axes = list(shape)
     while len(axes) > 2 and 1 in axes:
         axes.remove(1)
-    if len(axes) != 2 or min(axes) < 1:
-        raise CofinalError(f"{path} has shape {shape}; expected (clips, channels), at least 1 each")
-    needed = axes[0] * axes[1] * dtype.itemsize
-    found = path.stat().st_size - offset
-    if found < needed:
+    if not header.is_sound or len(axes) != 2 or min(axes) < 1:
         raise CofinalError(
-            f"{path} is truncated: {found} of {needed} bytes of data; copy or extract it again"
+            f"{path} has shape {quoted(shape)}; expected (clips, channels), at least 1 each"
+        )
+    found = path.stat().st_size - header.offset
+    if found < header.bytes:
+        raise CofinalError(
+            f"{path} is truncated: {found} of {header.bytes} bytes of data; "
+            "copy or extract it again"
         )
     return axes[0], axes[1]
 

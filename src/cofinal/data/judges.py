@@ -17,7 +17,7 @@ import numpy as np
 from cofinal.config import DataSource
 from cofinal.data.cards import card_names, load_card
 from cofinal.errors import CofinalError
-from cofinal.files.atomic import read_json
+from cofinal.files.reading import read_json
 from cofinal.files.tables import csv_records, finite, finite_cell, member
 from cofinal.records import natural_key
 

@@ -5,8 +5,6 @@ Every line that cannot be used becomes a `Finding` with its file and line.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +16,9 @@ from cofinal.data.columns import Columns, read_columns
 from cofinal.data.findings import Finding
 from cofinal.data.names import composed
 from cofinal.errors import CofinalError
-from cofinal.files.tables import csv_rows, parse_number, read_text
+from cofinal.files.reading import read_text
+from cofinal.files.tables import csv_rows, parse_number
+from cofinal.settings import quoted
 
 # Words for a split, in capitals or not; an empty cell means "train".
 SPLITS = {"train": {"", "train", "training"}, "test": {"test", "testing", "held-out"}}
@@ -188,20 +188,22 @@ def _read_groups(card: Card, folder: Path, table: LabelTable) -> dict[str, dict[
     if card.group_file is None or not (folder / card.group_file).exists():
         return {}
     path = folder / card.group_file
-    reader = csv.DictReader(io.StringIO(read_text(path)))
-    missing = [c for c in ("id", *card.group_columns) if c not in (reader.fieldnames or ())]
+    rows = csv_rows(path)
+    header = rows[0][1] if rows else []
+    missing = [c for c in ("id", *card.group_columns) if c not in header]
     if missing:
         table.findings.append(
             Finding("groups-columns", f"column {missing[0]!r} is missing", str(path), 1)
         )
         return {}
     groups: dict[str, dict[str, str]] = {}
-    for row in reader:
-        identifier = composed((row["id"] or "").strip())
+    for line, row in rows[1:]:
+        cells = dict(zip(header, row, strict=False))
+        identifier = composed(cells.get("id", "").strip())
         if identifier in groups:
-            message = f"id {identifier} occurs before; keep one line for each performance"
-            table.findings.append(Finding("groups-twice", message, str(path), reader.line_num))
-        known = {c: composed((row[c] or "").strip()) for c in card.group_columns}
+            message = f"id {quoted(identifier)} occurs before; keep one line for each performance"
+            table.findings.append(Finding("groups-twice", message, str(path), line))
+        known = {c: composed(cells.get(c, "").strip()) for c in card.group_columns}
         groups.setdefault(identifier, known)
     return groups
 

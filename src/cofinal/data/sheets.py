@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from cofinal.errors import CofinalError
-from cofinal.files.atomic import read_json
+from cofinal.files.reading import read_json
 from cofinal.files.tables import csv_records, finite, finite_cell, member
 from cofinal.times import read_clock
 

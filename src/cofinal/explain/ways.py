@@ -6,6 +6,7 @@ puts the performance's mean clip in their place.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from cofinal.errors import CofinalError
@@ -54,6 +55,6 @@ def read_way(name: str) -> Way:
     kind, dash, width = name.partition("-")
     if kind in ("votes", "attention", "gradients") and not dash:
         return Way(name, kind)
-    if kind in ("occlusion", "mean") and width.isascii() and width.isdigit() and int(width):
+    if kind in ("occlusion", "mean") and re.fullmatch("[1-9][0-9]{0,3}", width):
         return Way(name, kind, int(width))
     raise CofinalError(f"evidence {name!r} is unknown; {EXPECTED}")

@@ -15,9 +15,10 @@ from typing import Any
 from cofinal.data.features import RECIPE_FILE
 from cofinal.errors import CofinalError
 from cofinal.extraction.recipe import ExtractionRecipe
-from cofinal.files.atomic import read_json, write_json
+from cofinal.files.atomic import write_json
 from cofinal.files.digests import file_sha256
 from cofinal.files.fields import record_from
+from cofinal.files.reading import read_json
 from cofinal.records import ClipFeatures, FeatureRecipe
 from cofinal.skeleton.keypoints import SUFFIX
 

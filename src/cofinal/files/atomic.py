@@ -59,23 +59,3 @@ def json_text(value: Any) -> str:
 def write_json(path: str | Path, value: Any) -> None:
     """Writes `value` as `json_text`, atomically."""
     write_text(path, json_text(value))
-
-
-def read_json(path: str | Path, what: str) -> Any:
-    """Reads a JSON file.
-
-    Args:
-        path: the file.
-        what: what the file should be, for the message, for example "a model's config.json".
-
-    Raises:
-        CofinalError: the file is missing, unreadable or no JSON.
-    """
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CofinalError(
-            f"cannot read {path} ({error.strerror or error}); expected {what}"
-        ) from error
-    except (ValueError, RecursionError) as error:  # the latter: brackets without end
-        raise CofinalError(f"{path} is not JSON ({error}); expected {what}") from error

@@ -10,28 +10,19 @@ import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from cofinal.errors import CofinalError
+from cofinal.files.reading import read_text
+from cofinal.settings import quoted
 
 WORDS = {dict: "an object", list: "a list", str: "text", type(None): "null"}
 
 NUMBER = re.compile(
     r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|infinity|nan)", re.ASCII | re.IGNORECASE
 )
-
-
-def read_text(path: Path) -> str:
-    """A label file as text; missing or undecodable files get a sentence."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise CofinalError(
-            f"cannot read {path}: {error.strerror or error}; expected a text file"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise CofinalError(f"{path} is not UTF-8 text; save it as UTF-8") from error
 
 
 def parse_number(text: str) -> float | None:
@@ -79,14 +70,12 @@ def finite(value: object, what: str, where: str) -> float:
     Raises:
         CofinalError: no number, a truth value, NaN, or infinite.
     """
-    found, shown = math.nan, value
+    found = math.nan
     if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
+        with suppress(OverflowError):  # a whole number of hundreds of digits
             found = float(value)
-        except OverflowError:
-            shown = "of hundreds of digits"
     if not math.isfinite(found):
-        raise CofinalError(f"{where}: {what} {shown!r}; expected a finite number")
+        raise CofinalError(f"{where}: {what} {quoted(value)}; expected a finite number")
     return found
 
 
@@ -111,7 +100,7 @@ def csv_records(path: Path, required: Sequence[str]) -> Iterator[tuple[str, dict
     header = [name.strip() for name in rows[0][1]] if rows else []
     if any(header.count(name) != 1 for name in required) or len(set(header)) != len(header):
         raise CofinalError(
-            f"{path}: the first line is {', '.join(header)!r}; "
+            f"{path}: the first line is {quoted(', '.join(header))}; "
             f"expected the columns {', '.join(required)}, each once{comma_advice(header)}"
         )
     for line, row in rows[1:]:

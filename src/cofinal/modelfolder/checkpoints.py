@@ -15,7 +15,7 @@ from cofinal.methods.cofinal_released import ReleasedSettings
 from cofinal.methods.gdlt import GdltSettings
 from cofinal.modelfolder.folder import save_model
 from cofinal.modelfolder.info import ModelInfo
-from cofinal.models import build_model
+from cofinal.modelfolder.weights import build_within
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.gdlt import Gdlt
 from cofinal.models.interface import Task
@@ -23,8 +23,6 @@ from cofinal.models.interface import Task
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
     """Reads an authors' state dictionary; names that data-parallel training prefixed lose that."""
-    if not Path(path).exists():
-        raise CofinalError(f"{path} does not exist; name the authors' checkpoint file")
     state = load_state(Path(path))
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
 
@@ -58,7 +56,8 @@ def import_checkpoint(
             f"{path} is neither a CoFInAl nor a GDLT checkpoint: it has no {error}"
         ) from error
     preset = _preset(path, state, weights, score_unit, queries, width)
-    model = build_model(preset, Task(channels, (target,)))
+    numbers = sum(tensor.numel() for tensor in state.values())
+    model = build_within(numbers, preset, Task(channels, (target,)))
     assert isinstance(model, Gdlt)
     try:
         model.networks[0].load_state_dict(state)

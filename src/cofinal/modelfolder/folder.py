@@ -16,8 +16,9 @@ from cofinal.brought import MissingError
 from cofinal.devices import mind_fork
 from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import Calibration
-from cofinal.files.atomic import atomic_path, json_text, read_json
+from cofinal.files.atomic import atomic_path, json_text
 from cofinal.files.digests import file_sha256
+from cofinal.files.reading import read_json
 from cofinal.modelfolder.card import CARD, model_card
 from cofinal.modelfolder.info import FORMAT, ModelInfo
 from cofinal.modelfolder.weights import WEIGHTS, read_weights, weight_bytes

@@ -5,7 +5,6 @@ Letters: F frames, J joints, D coordinates (2 or 3).
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from cofinal.errors import CofinalError
+from cofinal.files.arrays import read_arrays
 from cofinal.files.atomic import atomic_path
 
 SUFFIX = ".keypoints.npz"
 # Axis that points up, and its sign: image rows grow downwards, most 3-D systems upwards.
 UPS = ("x", "y", "z", "-x", "-y", "-z")
 WHAT = "a file of keypoints as `cofinal extract` writes it"
+ARRAYS = ("positions", "visibility", "seconds", "joint_names", "joint_numbers", "up", "picture")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,19 +81,17 @@ def read_keypoints(path: str | Path) -> Keypoints:
     Raises:
         CofinalError: no such file, or another one.
     """
+    file = read_arrays(path, ARRAYS, WHAT)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            width, height = map(int, file["picture"])
-            names, numbers = file["joint_names"], file["joint_numbers"]
-            return Keypoints(
-                file["positions"],
-                file["visibility"],
-                file["seconds"],
-                {str(name): int(n) for name, n in zip(names, numbers, strict=True)},
-                str(file["up"]),
-                (width, height) if width and height else None,
-            )
-    except OSError as error:
-        raise CofinalError(f"cannot read {path} ({error.strerror or error})") from error
-    except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        width, height = map(int, file["picture"])
+        names, numbers = file["joint_names"], file["joint_numbers"]
+        return Keypoints(
+            file["positions"],
+            file["visibility"],
+            file["seconds"],
+            {str(name): int(n) for name, n in zip(names, numbers, strict=True)},
+            str(file["up"]),
+            (width, height) if width and height else None,
+        )
+    except (ValueError, TypeError) as error:
         raise CofinalError(f"{path} is not as expected ({error}); expected {WHAT}") from error

@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,9 @@ from typing import Any
 import numpy as np
 
 from cofinal.errors import CofinalError
-from cofinal.files.tables import finite, read_text
+from cofinal.files.arrays import read_array
+from cofinal.files.reading import read_toml
+from cofinal.files.tables import finite
 from cofinal.skeleton.joints import COUNTS, JOINTS, LAYOUTS
 from cofinal.skeleton.keypoints import SUFFIX, Keypoints, read_keypoints
 from cofinal.skeleton.raw import RawSkeleton
@@ -86,10 +87,7 @@ def read_hints(path: Path) -> Hints:
     """
     if not path.is_file():
         return Hints()
-    try:
-        content = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise CofinalError(f"{path} is not TOML ({error})") from error
+    content = read_toml(path, "description of joints")
     unknown = sorted(set(content) - {"layout", "joints", "fps", "up", "picture"})
     if unknown:
         raise CofinalError(
@@ -119,10 +117,7 @@ def _is_size(value: Any) -> bool:
 
 def raw_from_array(path: Path) -> RawSkeleton:
     """An array (frames, joints, 2 or 3)."""
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise CofinalError(f"cannot read {path} ({error}); expected a .npy array") from error
+    values = read_array(path, "a .npy array of (frames, joints, 2 or 3)")
     if values.ndim != 3 or values.shape[2] not in (2, 3) or values.dtype.kind not in "fiu":
         raise CofinalError(
             f"{path} holds {values.dtype} {values.shape}; expected numbers of shape "

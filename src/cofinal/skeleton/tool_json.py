@@ -7,14 +7,16 @@ Letters: F frames, J joints, P persons of a frame.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cofinal.errors import CofinalError
-from cofinal.files.atomic import read_json
+from cofinal.files.reading import read_json
 from cofinal.files.tables import finite
+from cofinal.settings import quoted
 from cofinal.skeleton.raw import RawSkeleton
 
 WHAT = "keypoints of MediaPipe, OpenPose or COCO"
@@ -23,6 +25,8 @@ WORLD = ("world_landmarks", "pose_world_landmarks")
 OPENPOSE = {25: "openpose-25", 18: "openpose-18"}
 # Landmarks within this of the unit square are shares of the picture and not pixels.
 SHARES = (-4.0, 5.0)
+# Digits of a frame's number.
+LONGEST_NUMBER = 18
 
 
 def raw_from_folder(path: Path) -> RawSkeleton:
@@ -77,9 +81,11 @@ def _coco(records: list[Any], where: str) -> RawSkeleton:
     for record in records:
         if not isinstance(record, dict) or not isinstance(record.get("image_id"), int | str):
             raise CofinalError(f"{where}: a record has no image_id; expected COCO keypoints")
-        digits = "".join(c for c in Path(str(record["image_id"])).stem if c.isdigit())
-        if not digits:
-            raise CofinalError(f"{where}: image_id {record['image_id']!r} holds no frame number")
+        digits = "".join(re.findall("[0-9]", Path(str(record["image_id"])).stem))
+        if not 0 < len(digits) <= LONGEST_NUMBER:
+            raise CofinalError(
+                f"{where}: image_id {quoted(record['image_id'])} holds no frame number"
+            )
         frames.setdefault(int(digits), []).append(_triples(record.get("keypoints"), where))
     if not frames:
         raise CofinalError(f"{where} holds no records; expected COCO keypoints")

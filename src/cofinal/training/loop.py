@@ -5,6 +5,7 @@ Letters: M members, N performances, B videos, T clips, C channels, K targets.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,7 +29,7 @@ from cofinal.models.interface import AssessmentModel, Labels, Task
 from cofinal.progress import track
 from cofinal.training.batches import Batch, ClipTensors, PackedClips, draw_batch
 from cofinal.training.held_out import kept_aside
-from cofinal.training.optim import build_optimizer, learning_rate
+from cofinal.training.optim import build_optimizer, learning_rate, take_state
 from cofinal.training.runs import Run
 from cofinal.training.stack import MemberStack
 
@@ -202,7 +203,7 @@ def fit(
     labels = on_device(labels_of(dataset, members[0]), device)
     stack = MemberStack([member.to(device) for member in members], settings.averaging)
     optimizer = build_optimizer(stack.parameters, settings)
-    metrics = take_over(run, stack, optimizer, device) if run else []
+    metrics = take_over(run, stack, optimizer) if run else []
     with track("training", settings.epochs, show_progress) as advance:
         for epoch in range(len(metrics), settings.epochs):
             started = time.monotonic()
@@ -223,26 +224,27 @@ def fit(
 
 
 def take_over(
-    run: Run, stack: MemberStack, optimizer: torch.optim.Optimizer, device: torch.device
+    run: Run, stack: MemberStack, optimizer: torch.optim.Optimizer
 ) -> list[dict[str, Any]]:
     """Goes on where a killed run stopped, if there is one; returns the log of its epochs.
 
     Raises:
         CofinalError: a checkpoint that is damaged, or of another training.
     """
-    saved = run.load(device)
+    saved = run.load()
     if saved is None:
         return []
     try:
         stack.load_state(saved["state"]["stack"])
-        optimizer.load_state_dict(saved["state"]["optimizer"])
-        if [line["epoch"] for line in saved["metrics"]] != list(range(1, saved["epoch"] + 1)):
+        take_state(optimizer, saved["state"]["optimizer"])
+        metrics: list[dict[str, Any]] = json.loads(json.dumps(saved["metrics"]))
+        epochs = [line["epoch"] for line in metrics]
+        if epochs != list(range(1, len(metrics) + 1)) or saved["epoch"] != len(metrics):
             raise ValueError("its log has other epochs")
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise CofinalError(
             f"{run.checkpoint} does not fit this training ({error}); remove it to start again"
         ) from error
-    metrics: list[dict[str, Any]] = saved["metrics"]
     return metrics
 
 

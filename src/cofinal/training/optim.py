@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,3 +41,23 @@ def learning_rate(step: int, steps: int, settings: TrainingSettings) -> float:
     fall = 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
     share = settings.final_rate + (1 - settings.final_rate) * fall
     return settings.learning_rate * rise * share
+
+
+def take_state(optimizer: torch.optim.Optimizer, state: Any) -> None:
+    """Takes over what a checkpoint holds of an optimiser.
+
+    Raises:
+        ValueError: other options, or values that are not of these parameters.
+    """
+    own = optimizer.state_dict()["param_groups"]
+    for mine, theirs in zip(own, state["param_groups"], strict=True):
+        for name, value in mine.items():
+            if name != "lr" and theirs[name] != value:  # each step sets the rate anew
+                raise ValueError(f"its optimiser has another {name}")
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for number, entries in state["state"].items():
+        for name, value in entries.items():
+            shape = () if name == "step" else parameters[number].shape
+            if not torch.is_tensor(value) or value.shape != shape or not value.isfinite().all():
+                raise ValueError(f"its optimiser's {name} does not fit parameter {number}")
+    optimizer.load_state_dict(state)

@@ -19,7 +19,9 @@ import torch
 from cofinal.config import Preset
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
-from cofinal.files.atomic import atomic_path, read_json, write_json, write_text
+from cofinal.files.atomic import atomic_path, write_json, write_text
+from cofinal.files.reading import read_json
+from cofinal.files.states import load_saved
 from cofinal.models import learns_from_judges
 from cofinal.version import __version__
 
@@ -75,23 +77,20 @@ class Run:
         with atomic_path(self.checkpoint) as temporary:
             torch.save({"epoch": epoch, "state": state, "metrics": metrics}, temporary)
 
-    def load(self, device: torch.device) -> dict[str, Any] | None:
-        """The checkpoint, or None if there is none yet."""
+    def load(self) -> dict[str, Any] | None:
+        """The checkpoint, or None if there is none yet.
+
+        Raises:
+            CofinalError: a file that is damaged or no checkpoint.
+        """
         if not self.checkpoint.exists():
             return None
         try:
-            saved: dict[str, Any] = torch.load(
-                self.checkpoint, map_location=device, weights_only=True
-            )
-        except Exception as error:  # torch raises many kinds for a file that is no checkpoint
-            raise CofinalError(
-                f"{self.checkpoint} cannot be read ({type(error).__name__}); "
-                "remove it to start again"
-            ) from error
-        if not isinstance(saved, dict) or {"epoch", "state", "metrics"} - set(saved):
-            raise CofinalError(
-                f"{self.checkpoint} is no checkpoint of a run; remove it to start again"
-            )
+            saved: dict[str, Any] = load_saved(self.checkpoint)
+            if not isinstance(saved, dict) or {"epoch", "state", "metrics"} - set(saved):
+                raise CofinalError(f"{self.checkpoint} is no checkpoint of a run")
+        except CofinalError as error:
+            raise CofinalError(f"{error}; remove it to start again") from error
         return saved
 
 

@@ -122,4 +122,6 @@ class MemberStack:
                 if found.shape != tensor.shape:  # one member would be copied into all of them
                     expected = tuple(tensor.shape)
                     raise ValueError(f"{name} has shape {tuple(found.shape)}, expected {expected}")
+                if not found.isfinite().all():
+                    raise ValueError(f"{name} holds a value that is not finite")
                 tensor.copy_(found)
