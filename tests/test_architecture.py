@@ -33,6 +33,7 @@ LAYERS = [
     {"reports"},
     {"workflows", "scorer"},
     {"estimator", "testing"},
+    {"page"},
     {"cli"},
     {"__main__"},
 ]

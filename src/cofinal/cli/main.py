@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "score": ("score", "Score", "score videos or clip features with a trained model"),
     "explain": ("explain", "Explain", "tell what the scores of performances rest on"),
     "report": ("report", "ReportCommand", "make a page of scores and what they rest on"),
+    "serve": ("serve", "Serve", "open a page to mark films, compare raters and train"),
     "data check": ("data", "Check", "find faults in labels, features and splits"),
     "data audit": ("audit", "Audit", "rank labels by how much they look like mistakes"),
     "data generate": ("data", "Generate", "write generated performances with known scores"),

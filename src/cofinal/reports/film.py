@@ -1,6 +1,6 @@
 """The video of a performance as a report shows it: embedded or beside the page, with pictures.
 
-Browsers play H.264, VP8, VP9 and AV1 in mp4 or webm; of others a report shows pictures alone.
+Of films that browsers do not play a report shows pictures alone.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from urllib.parse import quote
 
 from cofinal.errors import CofinalError
 from cofinal.extraction.clips import plan_clips
-from cofinal.extraction.containers import VIDEO_SUFFIXES, open_video
+from cofinal.extraction.containers import VIDEO_SUFFIXES
 from cofinal.extraction.decoding import decoded_frames
+from cofinal.extraction.playable import playable
 from cofinal.extraction.timeline import Timeline, scan_timeline
 from cofinal.extras import import_extra
 from cofinal.records import ClipFeatures
@@ -27,13 +28,6 @@ from cofinal.skeleton.keypoints import read_keypoints
 Embed = Literal["auto", "yes", "no"]
 # All films of a page together: what mail programs and browsers still take in one file.
 EMBED_BYTES = 64 * 2**20
-PLAYABLE = {
-    ".mp4": ("video/mp4", ("h264", "av1", "vp9")),
-    ".m4v": ("video/mp4", ("h264",)),
-    ".webm": ("video/webm", ("vp8", "vp9", "av1", "libdav1d")),
-}
-# 10 bits or full colour are beyond most browsers.
-PIXELS = ("yuv420p", "yuvj420p")
 PICTURE_WIDTH = 240
 QUALITY = 78
 STRIP_PICTURES = 8
@@ -142,7 +136,7 @@ def read_film(
     Raises:
         CofinalError: no video that can be decoded, or no library for pictures.
     """
-    mime, unplayable = _playable(path)
+    mime, unplayable = playable(path)
     timeline = scan_timeline(path)
     seconds = timeline.duration_seconds
     if page is None:
@@ -185,18 +179,3 @@ def jpeg(rgb_HW3: Any) -> str:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii")
-
-
-def _playable(path: Path) -> tuple[str, str | None]:
-    """MIME type, and why browsers do not play it or None."""
-    mime, codecs = PLAYABLE.get(path.suffix.lower(), ("", ()))
-    with open_video(path) as video:
-        context = video.stream.codec_context
-        codec, pixels = context.name, context.pix_fmt
-    if not mime:
-        return "", f"files ending in {path.suffix or 'nothing'}"
-    if codec not in codecs:
-        return mime, f"videos coded as {codec}"
-    if pixels not in PIXELS:
-        return mime, f"pixels kept as {pixels}"
-    return mime, None

@@ -1,0 +1,1 @@
+"""What answers each address, by what people do there."""

@@ -1,0 +1,130 @@
+"""One film at a time, as one rater sees it: blind to the others, to names, and to the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anyio.to_thread import run_sync
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from cofinal.errors import CofinalError
+from cofinal.files.tables import finite
+from cofinal.page.access import Place, place_of, rater_only, rater_sends, stranger
+from cofinal.page.marks import give_mark, marks_of, target_named
+from cofinal.page.moments import change_moment, moments_of
+from cofinal.page.ranges import send_file
+from cofinal.page.raters import Rater, Task, tasks
+from cofinal.page.targets import Target, targets
+from cofinal.page.views import page
+
+Marks = dict[tuple[str, int], dict[str, float]]
+
+
+def task_at(place: Place, rater: Rater, position: int) -> Task:
+    """The film at a place of a rater's order.
+
+    Raises:
+        CofinalError: the order has no such place.
+    """
+    known = tasks(place.store, rater, list(place.films.paths()))
+    if not 1 <= position <= len(known):
+        raise CofinalError(f"film {position}; expected 1 to {len(known)}")
+    return known[position - 1]
+
+
+def is_done(task: Task, marks: Marks, wanted: list[Target]) -> bool:
+    """Whether a film has a mark for every target."""
+    return set(marks.get((task.film, task.occasion), {})) >= {one.name for one in wanted}
+
+
+def resume(place: Place, request: Request, rater: Rater) -> Response:
+    """The first film that lacks a mark; the end page where none does."""
+    wanted, marks = targets(place.store), marks_of(place.store, rater)
+    known = tasks(place.store, rater, list(place.films.paths()))
+    open_ = next((task for task in known if not is_done(task, marks, wanted)), None)
+    return RedirectResponse("/done" if open_ is None else f"/rate/{open_.position}", 303)
+
+
+def rate(place: Place, request: Request, rater: Rater) -> Response:
+    """The page of one film."""
+    try:
+        task = task_at(place, rater, request.path_params["position"])
+        facts = place.films.facts(task.film)
+    except CofinalError as error:
+        return page(request, "mistake.html", 404, sentence=str(error), back="/done")
+    wanted, marks = targets(place.store), marks_of(place.store, rater)
+    known = tasks(place.store, rater, list(place.films.paths()))
+    return page(
+        request,
+        "rate.html",
+        rater=rater,
+        task=task,
+        count=len(known),
+        done=sum(is_done(one, marks, wanted) for one in known),
+        targets=wanted,
+        marks=marks.get((task.film, task.occasion), {}),
+        fps=facts.fps,
+        made=facts.why_not is not None,
+        moments=moments_of(place.store, rater, task.film),
+    )
+
+
+def done(place: Place, request: Request, rater: Rater) -> Response:
+    """Everything that a rater has marked, with what is left."""
+    wanted, marks = targets(place.store), marks_of(place.store, rater)
+    known = tasks(place.store, rater, list(place.films.paths()))
+    rows = [
+        {
+            "task": task,
+            "done": is_done(task, marks, wanted),
+            "marks": marks.get((task.film, task.occasion), {}),
+        }
+        for task in known
+    ]
+    return page(request, "done.html", rater=rater, rows=rows, targets=wanted)
+
+
+def mark(place: Place, sent: dict[str, Any], request: Request, rater: Rater) -> dict[str, Any]:
+    """Saves one mark."""
+    task = task_at(place, rater, request.path_params["position"])
+    target = target_named(targets(place.store), sent.get("target"))
+    given = sent.get("mark")
+    points = None if given is None else finite(given, "mark", target.name)
+    at = give_mark(place.store, rater, task, target, points)
+    marks = marks_of(place.store, rater)
+    return {"saved": at, "done": is_done(task, marks, targets(place.store))}
+
+
+def moment(place: Place, sent: dict[str, Any], request: Request, rater: Rater) -> dict[str, Any]:
+    """Adds a moment or element, changes it, or takes it back."""
+    task = task_at(place, rater, request.path_params["position"])
+    change_moment(place.store, rater, task.film, sent)
+    return {"moments": [one.to_json() for one in moments_of(place.store, rater, task.film)]}
+
+
+async def film(request: Request) -> Response:
+    """The film itself, or its preview; its name stays hidden."""
+    place = place_of(request)
+    rater = await run_sync(place.rater, request)
+    if rater is None:
+        return stranger(request)
+    try:
+        task = await run_sync(task_at, place, rater, request.path_params["position"])
+        found = await run_sync(place.previews.playable, task.film)
+    except CofinalError as error:
+        return PlainTextResponse(str(error), 404)
+    if found is None:
+        return PlainTextResponse("A preview is being made.", 503, {"retry-after": "1"})
+    return await send_file(*found, request.headers.get("range"))
+
+
+ROUTES = [
+    Route("/rate", rater_only(resume)),
+    Route("/done", rater_only(done)),
+    Route("/rate/{position:int}", rater_only(rate)),
+    Route("/rate/{position:int}/mark", rater_sends(mark), methods=["POST"]),
+    Route("/rate/{position:int}/moment", rater_sends(moment), methods=["POST"]),
+    Route("/rate/{position:int}/film", film),
+]

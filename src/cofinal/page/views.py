@@ -1,0 +1,51 @@
+"""Pages of templates; everything in them is escaped, since names are strangers' text."""
+
+from __future__ import annotations
+
+import functools
+from importlib.resources import files
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from cofinal.extras import import_extra
+from cofinal.version import __version__
+
+KINDS = {".css": "text/css", ".js": "text/javascript"}
+
+
+def page(request: Request, name: str, status: int = 200, **shown: Any) -> Response:
+    """A page of a template."""
+    text = _environment().get_template(name).render(version=__version__, request=request, **shown)
+    return HTMLResponse(text, status)
+
+
+@functools.cache
+def _environment() -> Any:
+    jinja2 = import_extra("jinja2", "pages are written with Jinja2", "page")
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(_template),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _template(name: str) -> str:
+    return (files("cofinal.page") / "templates" / name).read_text(encoding="utf-8")
+
+
+@functools.lru_cache(64)
+def asset(name: str) -> tuple[str, str] | None:
+    """Text and kind of a style sheet or script; None if there is no such.
+
+    The look is that of reports.
+    """
+    room = "reports/templates" if name == "style.css" else "page/assets"
+    known = {entry.name for entry in (files("cofinal") / room).iterdir()}
+    kind = KINDS.get(name[name.rfind(".") :])
+    if name not in known or kind is None:
+        return None
+    return (files("cofinal") / room / name).read_text(encoding="utf-8"), kind
