@@ -7,6 +7,7 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from anyio.to_thread import run_sync
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from cofinal.errors import CofinalError
+from cofinal.page.exports import OUT
 from cofinal.page.films import Films
 from cofinal.page.guard import LARGEST_BODY
 from cofinal.page.previews import Previews
@@ -25,7 +27,7 @@ TOKEN_BYTES = 24
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-@dataclass
+@dataclass(eq=False)
 class Place:
     """What all routes share."""
 
@@ -54,6 +56,11 @@ class Place:
             known = secrets.token_hex(4)
             self.store.keep("mark", known)
         return str(known)
+
+    @property
+    def out(self) -> Path:
+        """Where everything lies that is made of films and marks."""
+        return self.films.folder / OUT
 
     def close(self) -> None:
         """Ends what runs beside the page."""

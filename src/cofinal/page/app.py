@@ -14,11 +14,11 @@ from cofinal.page.access import Place
 from cofinal.page.films import Films
 from cofinal.page.guard import Guard
 from cofinal.page.previews import Previews
-from cofinal.page.routes import entry, home, rate
+from cofinal.page.routes import agreement, entry, export, home, rate
 from cofinal.page.store import Store
 from cofinal.page.views import page
 
-ROOMS = (entry, home, rate)
+ROOMS = (entry, home, rate, agreement, export)
 
 
 def open_place(folder: Path) -> Place:

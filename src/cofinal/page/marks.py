@@ -76,6 +76,12 @@ def all_marks(store: Store) -> list[Mark]:
         return [Mark(**dict(row)) for row in db.execute(CURRENT)]
 
 
+def last_mark(store: Store) -> int:
+    """Number of the last change; 0 before the first."""
+    with store.reading() as db:
+        return int(db.execute("SELECT COALESCE(MAX(id), 0) FROM marks").fetchone()[0])
+
+
 def marks_of(store: Store, rater: Rater) -> dict[tuple[str, int], dict[str, float]]:
     """One rater's present marks: (film, occasion) -> target -> points."""
     found: dict[tuple[str, int], dict[str, float]] = {}

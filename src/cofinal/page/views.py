@@ -24,13 +24,15 @@ def page(request: Request, name: str, status: int = 200, **shown: Any) -> Respon
 @functools.cache
 def _environment() -> Any:
     jinja2 = import_extra("jinja2", "pages are written with Jinja2", "page")
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_template),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["mapped"] = lambda values, change: map(change, values)
+    return environment
 
 
 def _template(name: str) -> str:
