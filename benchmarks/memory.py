@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,8 @@ def measured(source: tuple[str, str], method: str, members: int, epochs: int) ->
     from cofinal.models import method_class
 
     method_class(method)  # imports what the method needs
+    import_module("torch._dynamo")  # building an optimizer imports it
+
     imports, started = peak_mb(), time.perf_counter()
     dataset = load_dataset(DataSource(source[0], Path(source[1])))
     preset = method_preset(method, load_preset("fisv"))

@@ -15,7 +15,14 @@ from torch import Tensor
 
 from cofinal.config import TrainingSettings
 from cofinal.models.interface import Labels
-from cofinal.training.batches import Batch, PackedClips, choose_clips, draw_batch, stretch
+from cofinal.training.batches import (
+    Batch,
+    HeldClips,
+    PackedClips,
+    choose_clips,
+    draw_batch,
+    stretch,
+)
 
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=8)
 seeds = st.integers(0, 10_000)
@@ -114,6 +121,9 @@ def test_gathering_is_plain_indexing_and_zero_behind(length: list[int], seed: in
     settings = TrainingSettings(view="subset", view_clips=9)
     clip_BT, mask_BT = choose_clips(packed.length_N[order], settings, seeded(seed))
     gathered_BTC = packed.gather(order, clip_BT, mask_BT)
+    held = HeldClips([values.numpy() for values in clips])
+    assert torch.equal(held.gather(order, clip_BT, mask_BT), gathered_BTC)
+    assert torch.equal(held.to(torch.device("meta")).length_N, packed.length_N)
     for b, n in enumerate(order.tolist()):
         valid = mask_BT[b]
         assert torch.equal(gathered_BTC[b, valid], clips[n][clip_BT[b, valid]])

@@ -64,7 +64,7 @@ class PostNormEncoderLayer(nn.Module):
         """Returns fused clips (B, T, D)."""
         fused_BTD, _ = self.self_attn(clips_BTD, clips_BTD, mask_BT)
         clips_BTD = self.norm1(clips_BTD + self.dropout(fused_BTD))
-        fed_BTD = self.linear2(self.dropout(self.linear1(clips_BTD).relu()))
+        fed_BTD = self.linear2(self.dropout(self.linear1(clips_BTD).relu_()))
         normed: Tensor = self.norm2(clips_BTD + self.dropout(fed_BTD))
         return normed
 
@@ -85,7 +85,7 @@ class PostNormDecoderLayer(PostNormEncoderLayer):
         query_BQD = self.norm1(query_BQD + self.dropout(own_BQD))
         answer_BQD, share_BQT = self.multihead_attn(query_BQD, clips_BTD, mask_BT)
         query_BQD = self.norm2(query_BQD + self.dropout(answer_BQD))
-        fed_BQD = self.linear2(self.dropout(self.linear1(query_BQD).relu()))
+        fed_BQD = self.linear2(self.dropout(self.linear1(query_BQD).relu_()))
         return self.norm3(query_BQD + self.dropout(fed_BQD)), share_BQT
 
 

@@ -1,4 +1,4 @@
-"""Training batches: all clips in one tensor, a batch being one gather from it.
+"""Training batches: what a step sees of the performances, gathered when it is seen.
 
 Letters: N performances, B videos in a batch, T clips, C channels, K targets.
 """
@@ -81,9 +81,18 @@ class PackedClips:
         assert clips_PC is not None
         return cls(clips_PC, start_N, length_N)
 
+    @property
+    def device(self) -> torch.device:
+        """Where batches are."""
+        return self.clips_PC.device
+
     def to(self, device: torch.device) -> PackedClips:
         """The same with all clips on a device."""
         return replace(self, clips_PC=self.clips_PC.to(device))
+
+    def performances(self) -> Sequence[Tensor]:
+        """Each performance's clips (T, C)."""
+        return self.clips_PC.split(self.length_N.tolist())
 
     def gather(self, rows_B: Tensor, clip_BT: Tensor, mask_BT: Tensor) -> Tensor:
         """Clips number `clip_BT` of performances `rows_B`, float32; zero where masked out."""
@@ -91,6 +100,36 @@ class PackedClips:
         device = self.clips_PC.device
         clips_BTC = self.clips_PC[index_BT.to(device)].float()
         return clips_BTC.mul_(mask_BT.to(device).unsqueeze(-1))
+
+
+class HeldClips:
+    """N performances where the data set has them, in memory or on disk; only batches are copied."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, clips: Sequence[np.ndarray]) -> None:
+        self.clips = clips
+        self.length_N = torch.tensor([len(values) for values in clips])
+
+    def to(self, device: torch.device) -> HeldClips | PackedClips:
+        """Packed on another device, as they are on the CPU."""
+        if device == self.device:
+            return self
+        clips = map(torch.from_numpy, self.clips)
+        return PackedClips.of(clips, self.length_N.tolist()).to(device)
+
+    def performances(self) -> Sequence[Tensor]:
+        """Each performance's clips (T, C)."""
+        return ClipTensors(self.clips)
+
+    def gather(self, rows_B: Tensor, clip_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        """As `PackedClips.gather`."""
+        chosen_BT = clip_BT.masked_fill(~mask_BT, 0)
+        parts = [
+            torch.from_numpy(self.clips[row])[chosen_T]
+            for row, chosen_T in zip(rows_B.tolist(), chosen_BT, strict=True)
+        ]
+        return torch.stack(parts).float().mul_(mask_BT.unsqueeze(-1))
 
 
 def choose_clips(
@@ -130,7 +169,7 @@ def _window(length_B: Tensor, clips: int, generator: torch.Generator) -> tuple[T
 
 
 def draw_batch(
-    packed: PackedClips,
+    packed: PackedClips | HeldClips,
     labels: Labels[Tensor],
     rows_B: Tensor,
     settings: TrainingSettings,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -27,7 +27,7 @@ from cofinal.models.ensemble import Ensemble
 from cofinal.models.inference import predict_scores
 from cofinal.models.interface import AssessmentModel, Labels, Task
 from cofinal.progress import track
-from cofinal.training.batches import Batch, ClipTensors, PackedClips, draw_batch
+from cofinal.training.batches import Batch, ClipTensors, HeldClips, PackedClips, draw_batch
 from cofinal.training.held_out import kept_aside
 from cofinal.training.optim import build_optimizer, learning_rate, take_state
 from cofinal.training.runs import Run
@@ -161,14 +161,14 @@ def prepare_members(
 
 
 @torch.no_grad()
-def stage_clips(dataset: Dataset, model: AssessmentModel) -> PackedClips:
+def stage_clips(dataset: Dataset, model: AssessmentModel) -> PackedClips | HeldClips:
     """The clips behind the fixed stage of a prepared model, which all members share.
 
-    Without such a stage they stay in the precision they are stored in, often half the size.
+    Without such a stage they stay where they are, in the precision they are stored in.
     """
-    clips: Iterable[Tensor] = map(torch.from_numpy, dataset.clips)
-    if model.has_fixed_stage():
-        clips = (model.fixed_stage(values) for values in ClipTensors(dataset.clips))
+    if not model.has_fixed_stage():
+        return HeldClips(dataset.clips)
+    clips = (model.fixed_stage(values) for values in ClipTensors(dataset.clips))
     return PackedClips.of(clips, [len(values) for values in dataset.clips])
 
 
@@ -189,7 +189,7 @@ def on_device(labels: Labels[np.ndarray], device: torch.device) -> Labels[Tensor
 
 def fit(
     members: list[AssessmentModel],
-    staged: PackedClips,
+    staged: PackedClips | HeldClips,
     dataset: Dataset,
     settings: TrainingSettings,
     seeds: Sequence[int],
@@ -218,9 +218,8 @@ def fit(
                 after_epoch(ensembles(members, len(seeds)))
             advance(epoch + 1, f"loss {sum(losses.values()):.3f}")
     stack.write_to(members)
-    performances = staged.clips_PC.split(staged.length_N.tolist())
     for member in members:
-        member.cpu().finish(performances)
+        member.cpu().finish(staged.performances())
 
 
 def take_over(
@@ -251,7 +250,7 @@ def take_over(
 def train_epoch(
     stack: MemberStack,
     optimizer: torch.optim.Optimizer,
-    packed: PackedClips,
+    packed: PackedClips | HeldClips,
     labels: Labels[Tensor],
     settings: TrainingSettings,
     seeds: Sequence[int],
@@ -268,9 +267,7 @@ def train_epoch(
         step = epoch * batches + index
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, batches * settings.epochs, settings)
-        with torch.autocast(
-            packed.clips_PC.device.type, torch.bfloat16, settings.precision == "bfloat16"
-        ):
+        with torch.autocast(packed.device.type, torch.bfloat16, settings.precision == "bfloat16"):
             losses = stack.loss(drawn)
         means = {name: float(value.detach().mean()) for name, value in losses.items()}
         if not math.isfinite(sum(means.values())):
@@ -279,13 +276,13 @@ def train_epoch(
                 f"the loss is not finite in epoch {epoch + 1}; lower training.learning_rate "
                 f"({settings.learning_rate:g}) and run `cofinal data check`"
             )
-        optimizer.zero_grad(set_to_none=True)
         # Members share nothing, so the gradient of the sum is each member's own gradient.
         total = torch.stack([value.sum() for value in losses.values()]).sum()
         total.backward()
         if settings.clip_gradient:
             stack.clip_gradients(settings.clip_gradient)
         optimizer.step()
+        optimizer.zero_grad(set_to_none=True)  # now, so that the next forward pass has the room
         stack.update_average(step)
         for name, mean in means.items():
             sums[name] = sums.get(name, 0.0) + mean / batches
@@ -293,7 +290,7 @@ def train_epoch(
 
 
 def epoch_batches(
-    packed: PackedClips,
+    packed: PackedClips | HeldClips,
     labels: Labels[Tensor],
     settings: TrainingSettings,
     seeds: Sequence[int],

@@ -52,7 +52,9 @@ class MemberStack:
         parameters, self.buffers = stack_module_state(losses)
         self.parameters = {k: v.detach().requires_grad_() for k, v in parameters.items()}
         self.averaging = averaging
-        self.average = {k: v.detach().clone() for k, v in self.parameters.items()}
+        # Without averaging the average is the weights themselves, not a copy.
+        kept = {k: v.detach() for k, v in self.parameters.items()}
+        self.average = {k: v.clone() for k, v in kept.items()} if averaging else kept
         self._skeleton = deepcopy(losses[0]).to("meta").train()
 
     def loss(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
@@ -94,7 +96,9 @@ class MemberStack:
     @torch.no_grad()
     def update_average(self, step: int) -> None:
         """Exponential average of the weights, with a short memory in the first steps."""
-        decay = min(self.averaging, (1 + step) / (10 + step)) if self.averaging else 0.0
+        if not self.averaging:
+            return
+        decay = min(self.averaging, (1 + step) / (10 + step))
         move = get_ema_multi_avg_fn(decay)
         move(list(self.average.values()), [p.detach() for p in self.parameters.values()], step)
 
