@@ -36,7 +36,7 @@ def marked(organiser: Visitor) -> Place:
 
 
 def test_exported_files_are_what_the_command_line_takes(marked: Place) -> None:
-    labels, judges, trail = export(marked.store, marked.out)
+    labels, judges, trail, *_ = export(marked.store, marked.films)
     judged = judge_marks(judges)
     assert judged.judges == {"score": ("Ana", "Ben")}
     for film, row in zip(judged.ids, judged.marks["score"], strict=True):
@@ -55,7 +55,7 @@ def test_groups_are_columns_of_the_labels(marked: Place, organiser: Visitor) -> 
         organiser.tell("/groups", {"film": film, "group": "one" if film in "abc" else "two"})
     groups = {
         label.id: label.groups
-        for label in read_csv_labels(export(marked.store, marked.out)[0]).labels
+        for label in read_csv_labels(export(marked.store, marked.films)[0]).labels
     }
     assert groups["a"] == {"group": "one"}
     assert organiser.tell("/groups", {"film": "../a", "group": "x"}).status_code == 400
@@ -87,7 +87,7 @@ def test_the_model_is_one_more_judge(marked: Place, tmp_path: Path) -> None:
     lines = [f"{film},{(GIVEN['Ana'][film] + GIVEN['Ben'][film]) / 2 + 1}" for film in GIVEN["Ana"]]
     predicted = tmp_path / "predictions.csv"
     predicted.write_text("id,score predicted\n" + "\n".join(lines) + "\n")
-    (found,) = agreement(marked.store, marked.out, predicted).found
+    (found,) = agreement(marked.store, marked.films, predicted).found
     assert found.model and found.model.difference.bias == pytest.approx(1)
     assert any("The model" in sentence for sentence in sentences(found))
 
@@ -97,4 +97,4 @@ def test_tables_are_downloaded_and_written(marked: Place, organiser: Visitor) ->
     assert answer.headers["content-disposition"] == 'attachment; filename="judges.csv"'
     assert answer.text.startswith("id,judge,target,mark,occasion\n")
     assert organiser.get("/export/other.csv").status_code == 404
-    assert len(organiser.tell("/export/all", {}).json()["files"]) == 3
+    assert len(organiser.tell("/export/all", {}).json()["files"]) == 6

@@ -14,6 +14,7 @@ from cofinal.config import AgreementSettings
 from cofinal.data.judges import JudgeMarks, judge_marks
 from cofinal.errors import CofinalError
 from cofinal.page.exports import write
+from cofinal.page.films import Films
 from cofinal.page.store import Store
 
 # What Krippendorff asks for, and the least that he lets pass for tentative conclusions.
@@ -46,18 +47,18 @@ class Agreement:
         draw_agreement([self.found[number]], self.judged, folder, self.predictions)
 
 
-def agreement(store: Store, folder: Path, predicted: Path | None = None) -> Agreement:
+def agreement(store: Store, films: Films, predicted: Path | None = None) -> Agreement:
     """Measures the raters on every target that two of them marked.
 
     Args:
         store: the file of marks.
-        folder: where judges.csv is written, which the command line takes as it is.
+        films: beside which judges.csv is written, which the command line takes as it is.
         predicted: predictions.csv of an evaluation.
 
     Raises:
         CofinalError: there are no marks.
     """
-    judged = judge_marks(write(store, folder, "judges.csv"))
+    judged = judge_marks(write(store, films, "judges.csv"))
     predictions = read_predictions(predicted, tuple(judged.marks)) if predicted else None
     found: list[TargetAgreement] = []
     left_out = {}

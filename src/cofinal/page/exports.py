@@ -8,8 +8,10 @@ from pathlib import Path
 
 from cofinal.files.atomic import write_text
 from cofinal.files.tables import csv_text
+from cofinal.page.films import Films
 from cofinal.page.groups import groups
 from cofinal.page.marks import all_marks, trail
+from cofinal.page.moment_files import boris, eaf, moments_csv, seen, sheets_json
 from cofinal.page.store import Store
 from cofinal.page.targets import targets
 
@@ -17,13 +19,13 @@ from cofinal.page.targets import targets
 OUT = "cofinal"
 
 
-def judges_csv(store: Store) -> str:
+def judges_csv(store: Store, films: Films) -> str:
     """Every present mark: id, judge, target, mark, occasion."""
     rows = [(m.film, m.judge, m.target, f"{m.mark:.10g}", m.occasion) for m in all_marks(store)]
     return csv_text(("id", "judge", "target", "mark", "occasion"), rows)
 
 
-def labels_csv(store: Store) -> str:
+def labels_csv(store: Store, films: Films) -> str:
     """A score per film and target, the mean of its raters, and the group where there are any.
 
     A rater who marked a film twice counts once, with the mean. A film that nobody marked for one of
@@ -55,7 +57,7 @@ def mean_scores(store: Store) -> dict[str, dict[str, float]]:
     return found
 
 
-def trail_csv(store: Store) -> str:
+def trail_csv(store: Store, films: Films) -> str:
     """Who changed which mark when, oldest first."""
     columns = ("at", "judge", "film", "occasion", "target", "before", "mark")
     return csv_text(columns, ([row[name] for name in columns] for row in trail(store)))
@@ -67,7 +69,7 @@ class Table:
 
     what: str
     """What is in it, in a sentence."""
-    text: Callable[[Store], str]
+    text: Callable[[Store, Films], str]
     mime: str = "text/csv"
 
 
@@ -75,15 +77,29 @@ TABLES = {
     "labels.csv": Table("One score a film, the mean of its raters: to train on.", labels_csv),
     "judges.csv": Table("Every rater's mark, for `cofinal agreement`.", judges_csv),
     "trail.csv": Table("Every change of a mark: who, when, from what to what.", trail_csv),
+    "sheets.json": Table(
+        "Elements in order with their times, for `--sheet`: of each film those of the rater who "
+        "marked most.",
+        sheets_json,
+        "application/json",
+    ),
+    "moments.csv": Table("Everyone's moments and elements.", moments_csv),
+    "boris.csv": Table("The same as tabular events of BORIS.", boris),
 }
 
 
-def export(store: Store, folder: Path) -> list[Path]:
-    """Writes all tables, each whole; gives their files."""
-    return [write(store, folder, name) for name in TABLES]
+def export(store: Store, films: Films) -> list[Path]:
+    """Writes all tables, and ELAN's files of films that have moments; gives their paths."""
+    written = [write(store, films, name) for name in TABLES]
+    for film in sorted({one.film for one in seen(store)} & set(films.paths())):
+        path = films.folder / OUT / "elan" / f"{film}.eaf"
+        write_text(path, eaf(store, films, film))
+        written.append(path)
+    return written
 
 
-def write(store: Store, folder: Path, name: str) -> Path:
-    """Writes one of `TABLES`; gives its file."""
-    write_text(folder / name, TABLES[name].text(store))
-    return folder / name
+def write(store: Store, films: Films, name: str) -> Path:
+    """Writes one of `TABLES`; gives its path."""
+    path = films.folder / OUT / name
+    write_text(path, TABLES[name].text(store, films))
+    return path

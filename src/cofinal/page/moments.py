@@ -15,6 +15,8 @@ from cofinal.settings import quoted
 LONGEST_NOTE = 1000
 # A film lasts no longer; what is beyond was not seen in one.
 LATEST_SECONDS = 12 * 3600.0
+# Name, note, start, end.
+Told = tuple[str, str, float, float | None]
 CURRENT = """
 SELECT number, raters.name AS judge, film, moments.name AS name, note, start, "end"
 FROM moments JOIN raters ON raters.id = moments.rater
@@ -50,26 +52,40 @@ def change_moment(store: Store, rater: Rater, film: str, sent: dict[str, Any]) -
         CofinalError: a name, note or time that cannot be, or a number of somebody else's.
     """
     number = sent.get("number")
-    if number is not None and number not in {one.number for one in moments_of(store, rater, film)}:
+    if number is not None and number not in [one.number for one in moments_of(store, rater, film)]:
         raise CofinalError(f"moment {quoted(number)} is not there; reload the page")
     name, note = sent.get("name", ""), sent.get("note", "")
     if not isinstance(name, str) or not isinstance(note, str):
         raise CofinalError("a moment's name and note are texts; reload the page")
+    start = finite(sent.get("start"), "time", "moment")
+    end = None if sent.get("end") is None else finite(sent["end"], "time", "moment")
+    told = checked(name, note, start, end)
+    add(store, rater, film, told, number, bool(sent.get("removed")))
+
+
+def checked(name: str, note: str, start: float, end: float | None) -> Told:
+    """Name, note, start and end, times to the millisecond.
+
+    Raises:
+        CofinalError: a name, note or time that cannot be.
+    """
     check_name(name, "moment")
     if len(note) > LONGEST_NOTE or not printable(note):
         raise CofinalError(f"note {quoted(note)}; expected at most {LONGEST_NOTE} signs in a line")
-    start = _seconds(sent.get("start"))
-    end = None if sent.get("end") is None else _seconds(sent["end"])
+    start, end = round(start, 3), None if end is None else round(end, 3)
+    for time in (start, end):
+        if time is not None and not 0 <= time <= LATEST_SECONDS:
+            raise CofinalError(f"time {time:g} s; expected 0 or more, and no later than 12 hours")
     if end is not None and end <= start:
         raise CofinalError(f"{name} lasts from {start:g} to {end:g} s; expected a later end")
-    add(store, rater, film, (name, note, start, end), number, bool(sent.get("removed")))
+    return name, note, start, end
 
 
 def add(
     store: Store,
     rater: Rater,
     film: str,
-    told: tuple[str, str, float, float | None],
+    told: Told,
     number: int | None = None,
     removed: bool = False,
 ) -> None:
@@ -93,10 +109,3 @@ def all_moments(store: Store) -> list[Moment]:
 def moments_of(store: Store, rater: Rater, film: str) -> list[Moment]:
     """What one rater marked in one film."""
     return [one for one in all_moments(store) if one.judge == rater.name and one.film == film]
-
-
-def _seconds(value: Any) -> float:
-    found = finite(value, "time", "moment")
-    if not 0 <= found <= LATEST_SECONDS:
-        raise CofinalError(f"time {found:g} s; expected 0 or more, and no later than 12 hours")
-    return round(found, 3)

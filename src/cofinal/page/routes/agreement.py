@@ -68,7 +68,7 @@ def _found(place: Place, last: int, changed: int) -> Agreement:
     from cofinal.page.agreeing import agreement
 
     predicted = place.out / "evaluation" / "predictions.csv"
-    return agreement(place.store, place.out, predicted if changed else None)
+    return agreement(place.store, place.films, predicted if changed else None)
 
 
 ROUTES = [
