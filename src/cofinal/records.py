@@ -127,6 +127,9 @@ class ClipFeatures(Record):
     """Share of frames in which the person was found; None where nobody was looked for."""
     keypoints: Path | None = None
     """File of the keypoints they were made of, where one was kept."""
+    remarks: tuple[str, ...] = ()
+    """What may surprise about the film they were made of, such as how little of a portrait picture
+    is seen; a clause each."""
 
     @property
     def fps(self) -> float | None:

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from video_files import frame_number, numbered_frame, write_video
 
 from cofinal.extraction.clips import Ahead, clips_from_frames, frames_on_screen, plan_clips
-from cofinal.extraction.decoding import DecodedFrame, decoded_frames
+from cofinal.extraction.decoding import decoded_frames
 from cofinal.extraction.recipe import ExtractionRecipe
-from cofinal.extraction.timeline import scan_timeline
+from cofinal.extraction.scanning import scan_timeline
+from cofinal.extraction.timeline import DecodedFrame
 from shared_files import data_folder
 
 REAL = {

@@ -16,10 +16,10 @@ from video_files import frame_number, numbered_frame, textured_frame, write_vide
 from cofinal.errors import CofinalError
 from cofinal.extraction import containers
 from cofinal.extraction.backbones.loading import load_backbone
-from cofinal.extraction.decoding import DECODERS, decoded_frames, decoder_version
+from cofinal.extraction.decoding import DECODERS, decode_packet, decoded_frames, decoder_version
 from cofinal.extraction.extractor import extract
 from cofinal.extraction.recipe import ExtractionRecipe
-from cofinal.extraction.timeline import scan_timeline
+from cofinal.extraction.scanning import scan_timeline
 from shared_files import data_folder
 
 MOTION = ExtractionRecipe(backbone="motion")
@@ -252,6 +252,15 @@ def test_a_file_that_disappears_between_scan_and_decoding(tmp_path: Path) -> Non
     path.unlink()
     with pytest.raises(CofinalError, match="does not exist"):
         list(decoded_frames(path, timeline, "av"))
+
+
+@pytest.mark.parametrize("kind", ["InvalidDataError", "UnknownError", "PatchWelcomeError"])
+def test_a_damaged_packet_gives_no_frame_whatever_its_error_is_called(kind: str) -> None:
+    class Packet:
+        def decode(self) -> None:
+            raise getattr(av.error, kind)(1, "damaged")
+
+    assert decode_packet(Packet()) is None
 
 
 def test_decoders_are_named() -> None:

@@ -16,6 +16,7 @@ import pytest
 from video_files import moving_square, numbered_frame, write_video
 
 from cofinal.cli.extract import Extract
+from cofinal.cli.main import main
 from cofinal.data.features import read_features, read_recipe
 from cofinal.engines import ENGINES
 from cofinal.errors import CofinalError
@@ -51,10 +52,43 @@ def test_files_folders_and_patterns_name_videos(videos: Path) -> None:
         find_videos([])
     with pytest.raises(CofinalError, match="names no video"):
         find_videos([f"{videos}/*.avi"])
-    (videos / "deep").mkdir()
-    shutil.copy(videos / "1.mp4", videos / "deep" / "1.mkv")
+    shutil.copy(videos / "1.mp4", videos / "1.mkv")
     with pytest.raises(CofinalError, match=r"would both become 1\.npy"):
         find_videos([videos])
+
+
+def test_films_of_one_name_are_told_apart_by_their_folders(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("2014", "2015"):
+        (videos / folder).mkdir()
+        shutil.copy(videos / "1.mp4", videos / folder / "7.mp4")
+    found = find_videos([videos])
+    assert list(found) == ["1", "2", "10", "2014/7", "2015/7"]
+    assert found["2015/7"] == videos / "2015" / "7.mp4"
+    sources = [videos / "2014", videos / "2015"]
+    assert list(find_videos(sources)) == ["2014/7", "2015/7"]
+    (videos / "2015" / "8.rmvb").write_bytes(b"film")
+    out = tmp_path / "features"
+    settings = ["--backbone", "motion", "--input-px", "64"]
+    assert main(["extract", *map(str, sources), *settings, "--out", str(out)]) == 0
+    assert (out / "2014" / "7.npy").is_file() and (out / "2015" / "7.npy").is_file()
+    assert f"passed over, convert them first: {videos / '2015' / '8.rmvb'}" in (
+        capsys.readouterr().err
+    )
+    assert extract_many(sources, out, MOTION).skipped == ["2014/7", "2015/7"]
+
+
+def test_one_broken_packet_does_not_end_a_folder(videos: Path, tmp_path: Path) -> None:
+    content = bytearray((videos / "2.mp4").read_bytes())
+    noise = np.random.default_rng(0)
+    start = content.index(b"mdat") + 8
+    for place in noise.integers(start, start + 4000, 400):
+        content[place] = int(noise.integers(256))
+    (videos / "2.mp4").write_bytes(bytes(content))
+    summary = extract_many([videos], tmp_path / "features", MOTION)
+    assert {"1", "10"} <= set(summary.extracted)
+    assert len(summary.extracted) + len(summary.broken) == 3
 
 
 def test_features_and_provenance(videos: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from cofinal.extraction.pose.published import FULL, converted_folder, load_track
 from cofinal.extraction.pose.tracking import Track, Tracker, counts, person_of
 from cofinal.extraction.pose.watching import watch
 from cofinal.extraction.recipe import ExtractionRecipe
-from cofinal.extraction.timeline import scan_timeline
+from cofinal.extraction.scanning import scan_timeline
 from cofinal.skeleton.keypoints import Keypoints, read_keypoints
 from shared_files import data_folder
 

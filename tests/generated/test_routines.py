@@ -21,7 +21,7 @@ from cofinal.extraction.clips import frames_on_screen
 from cofinal.extraction.decoding import decoded_frames
 from cofinal.extraction.many import extract_many
 from cofinal.extraction.recipe import ExtractionRecipe
-from cofinal.extraction.timeline import scan_timeline
+from cofinal.extraction.scanning import scan_timeline
 from cofinal.generated import (
     FilmSettings,
     Routine,

@@ -25,8 +25,8 @@ class Extract:
     """
 
     videos: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Video files, folders (searched deeply) or glob patterns; for backbone skeleton, files of
-    keypoints."""
+    """Video files, folders of them (searched deeply), folders of a film's frames, or glob patterns;
+    for backbone skeleton, files of keypoints."""
     out: Path
     """Folder for the features; created if missing."""
     recipe: Annotated[ExtractionRecipe, tyro.conf.arg(name="")] = field(
@@ -46,6 +46,8 @@ class Extract:
     """Where the workers run: on this machine, or on a Ray cluster (extra "cluster")."""
     decoder: Literal["av", "torchcodec"] = "av"
     """What decodes the videos."""
+    max_hours: float | None = None
+    """How long a film may be; if left out 12 hours, and no more than its bytes make believable."""
     json: bool = False
     """Print what was done as JSON instead of words."""
 
@@ -72,6 +74,7 @@ class Extract:
             workers=self.workers,
             engine=self.engine,
             show_progress=True,
+            max_hours=self.max_hours,
         )
         if self.json:
             print(json.dumps({"out": str(self.out), **summary.to_json()}, ensure_ascii=False))
@@ -88,5 +91,12 @@ class Extract:
         )
         for id, share in summary.found_shares.items():
             print(f"{id}: the person was found in {share:.0%} of the frames")
+        for remark, ids in summary.remarked().items():
+            print(f"note: {remark} ({', '.join(ids)})", file=sys.stderr)
+        if summary.passed_over:
+            print(
+                f"passed over, convert them first: {', '.join(summary.passed_over)}",
+                file=sys.stderr,
+            )
         for broken in summary.broken:
             print(f"broken: {broken.reason}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -78,9 +79,10 @@ class PerformancesCommand:
         from cofinal.errors import CofinalError
         from cofinal.extraction.backbones import SKELETON, use_backbone
         from cofinal.extraction.extractor import extract_like
+        from cofinal.extraction.stills import is_stills
 
         skeletons = scorer.info.recipe.backbone == SKELETON
-        if path.is_dir() and not skeletons:
+        if path.is_dir() and not skeletons and not is_stills(path):
             raise CofinalError(
                 f"{path} is a folder; name video or .npy files, for example {path / '*.npy'}"
             )
@@ -96,4 +98,6 @@ class PerformancesCommand:
                 download=self.download,
                 on_clips=lambda done, total: advance(done / max(total, 1)),
             )
+        for remark in features.remarks:
+            print(f"note: {features.id}: {remark}", file=sys.stderr)
         return scorer.checked(features)

@@ -20,9 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from cofinal.extraction.decoding import DecodedFrame
 from cofinal.extraction.recipe import ExtractionRecipe
-from cofinal.extraction.timeline import sampling_instant
+from cofinal.extraction.timeline import DecodedFrame, sampling_instant
 from cofinal.extraction.transforms import frame_pixels
 
 

@@ -72,6 +72,8 @@ class OpenVideo:
     """`av.container.InputContainer`."""
     stream: Any
     """`av.video.stream.VideoStream`."""
+    films: int = 1
+    """Video streams in the file."""
 
     @property
     def frame_interval(self) -> Fraction:
@@ -100,7 +102,8 @@ def open_video(path: str | Path) -> Iterator[OpenVideo]:
             "expected mp4, avi, mkv, webm, mov or gif, so check or convert the file"
         ) from error
     try:
-        yield OpenVideo(path, container, _video_stream(container, path))
+        films = _films(container)
+        yield OpenVideo(path, container, _video_stream(films, path), len(films))
     finally:
         container.close()
 
@@ -122,13 +125,27 @@ def _reason(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-def _video_stream(container: Any, path: Path) -> Any:
+def _films(container: Any) -> list[Any]:
     # A cover picture of a sound file is a video stream to FFmpeg, but nothing to watch.
-    streams = [s for s in container.streams.video if not _is_cover(s) and s.codec_context]
+    return [s for s in container.streams.video if not _is_cover(s) and s.codec_context]
+
+
+def _video_stream(streams: list[Any], path: Path) -> Any:
     if not streams:
         raise CofinalError(f"{path} holds no video stream; expected a video, not sound alone")
     stream = streams[0]
     width, height = stream.codec_context.width, stream.codec_context.height
+    check_frame_size(path, width, height)
+    stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
+    if width * height > MANY_THREADS_PIXELS:
+        stream.codec_context.thread_count = 1
+    else:
+        stream.thread_type = "AUTO"
+    return stream
+
+
+def check_frame_size(path: Path, width: int, height: int) -> None:
+    """Refuses frames of no size, and those larger than `MAX_FRAME_PIXELS`."""
     if width < 1 or height < 1:
         raise CofinalError(f"{path} says no frame size; the file is damaged, so convert it again")
     if width * height > MAX_FRAME_PIXELS:
@@ -136,12 +153,6 @@ def _video_stream(container: Any, path: Path) -> Any:
             f"{path} has frames of {width}x{height} pixels, above the limit of "
             f"{MAX_FRAME_PIXELS // 10**6} million; scale the video down first"
         )
-    stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
-    if width * height > MANY_THREADS_PIXELS:
-        stream.codec_context.thread_count = 1
-    else:
-        stream.thread_type = "AUTO"
-    return stream
 
 
 def _is_cover(stream: Any) -> bool:

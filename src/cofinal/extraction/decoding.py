@@ -7,8 +7,7 @@ PyAV is the default; torchcodec stands behind the same interface where it can be
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,23 +16,14 @@ import numpy as np
 
 from cofinal.errors import CofinalError
 from cofinal.extraction.containers import check_file, decoding_errors, import_av, open_video
-from cofinal.extraction.timeline import Timeline
+from cofinal.extraction.stills import is_stills, still_frames
+from cofinal.extraction.timeline import JOIN_SECONDS, DecodedFrame, Timeline
 
 DECODERS = ("av", "torchcodec")
 # FFmpeg hides most damage; a file with more packets refused than this is not worth a score.
 MAX_DAMAGED_SHARE = 0.05
 # Frames may be missing at the end (an encoder's unfinished group), but not this many seconds.
 MAX_MISSING_TAIL_SECONDS = 1
-
-
-@dataclass(frozen=True)
-class DecodedFrame:
-    """One frame of a video."""
-
-    shown_seconds: Fraction
-    """When it appears, counted from the video's first frame."""
-    to_rgb: Callable[[], np.ndarray]
-    """Gives uint8 (height, width, 3) RGB, turned upright; called only for frames that are used."""
 
 
 def decoded_frames(path: str | Path, timeline: Timeline, decoder: str) -> Iterator[DecodedFrame]:
@@ -50,6 +40,8 @@ def decoded_frames(path: str | Path, timeline: Timeline, decoder: str) -> Iterat
     Raises:
         CofinalError: unknown or missing decoder, or a video that does not decode to its end.
     """
+    if decoder in DECODERS and is_stills(path):
+        return still_frames(path)
     if decoder == "av":
         return _av_frames(path, timeline)
     if decoder == "torchcodec":
@@ -68,7 +60,7 @@ def _av_frames(path: str | Path, timeline: Timeline) -> Iterator[DecodedFrame]:
         damaged, shown = 0, None
         clock = _Clock(timeline)
         for packet in video.container.demux(video.stream):
-            frames = _decode_packet(packet)
+            frames = decode_packet(packet)
             if frames is None:
                 damaged += 1
                 _check_damage(video.path, damaged, timeline)
@@ -79,13 +71,14 @@ def _av_frames(path: str | Path, timeline: Timeline) -> Iterator[DecodedFrame]:
         _check_end(video.path, shown, timeline)
 
 
-def _decode_packet(packet: Any) -> list[Any] | None:
+def decode_packet(packet: Any) -> list[Any] | None:
+    """The frames of a packet; None if it is damaged."""
     av = import_av()
     try:
         return packet.decode()
     except av.error.EOFError:
         return []
-    except (av.error.InvalidDataError, av.error.ValueError):
+    except av.FFmpegError:  # whatever it is called: this packet gives no frame
         return None
 
 
@@ -96,12 +89,15 @@ class _Clock:
         self._timeline = timeline
         self._origin = timeline.start_seconds if timeline.has_presentation_times else None
         self._previous: Fraction | None = None
+        self._joins = iter(timeline.joins)
+        self._stamp: Fraction | None = None
+        self._moved = Fraction(0)
 
     def time_of(self, frame: Any) -> Fraction:
         timed = self._timeline.has_presentation_times
         stamp = frame.pts if timed else frame.dts
         if stamp is not None and frame.time_base is not None:
-            seconds = stamp * frame.time_base
+            seconds = self._joined(stamp * frame.time_base)
             if self._origin is None:
                 self._origin = seconds
             shown = seconds - self._origin
@@ -111,6 +107,13 @@ class _Clock:
             shown = Fraction(0)
         self._previous = shown
         return shown
+
+    def _joined(self, seconds: Fraction) -> Fraction:
+        """The time on the clock of the first of several recordings that were joined."""
+        if self._stamp is not None and seconds < self._stamp - JOIN_SECONDS:
+            self._moved = next(self._joins, self._moved)
+        self._stamp = seconds
+        return seconds + self._moved
 
 
 def _upright_rgb(frame: Any) -> np.ndarray:
@@ -157,6 +160,11 @@ def _torchcodec_frames(path: str | Path, timeline: Timeline) -> Iterator[Decoded
     if not timeline.has_presentation_times:
         raise CofinalError(
             f"{path} is an AVI, whose frames decoder torchcodec cannot time; use the decoder 'av'"
+        )
+    if timeline.joins:
+        raise CofinalError(
+            f"{path} holds several recordings, which decoder torchcodec cannot time; "
+            "use the decoder 'av'"
         )
     # Its list of demuxers cannot be narrowed, so a stranger's file is vetted by PyAV first.
     with open_video(path) as video:

@@ -33,10 +33,13 @@ from cofinal.extraction.cache import (
 from cofinal.extraction.clips import Ahead, ClipPlan, clips_from_frames, plan_clips
 from cofinal.extraction.containers import check_file
 from cofinal.extraction.decoding import decoded_frames
+from cofinal.extraction.picture import look
 from cofinal.extraction.pose.watching import watch
 from cofinal.extraction.recipe import ONE_PRECISION, ExtractionRecipe
+from cofinal.extraction.scanning import scan_timeline
 from cofinal.extraction.skeletons import describe_clips, extract_skeleton
-from cofinal.extraction.timeline import Timeline, scan_timeline
+from cofinal.extraction.stills import is_stills
+from cofinal.extraction.timeline import Timeline
 from cofinal.files.digests import file_sha256
 from cofinal.records import ClipFeatures, FeatureRecipe
 from cofinal.skeleton.keypoints import SUFFIX, Keypoints, read_keypoints, write_keypoints
@@ -55,6 +58,7 @@ def extract(
     batch_clips: int | None = None,
     on_clips: OnClips | None = None,
     on_keypoints: OnKeypoints | None = None,
+    max_hours: float | None = None,
 ) -> ClipFeatures:
     """Extracts the clip features of one video; joined backbones watch it one after the other.
 
@@ -66,6 +70,7 @@ def extract(
         batch_clips: clips given to the backbone at once; None for what suits the device.
         on_clips: told of progress.
         on_keypoints: given what `pose` saw.
+        max_hours: how long the film may be, as for `scan_timeline`.
 
     Returns:
         features (T, C) float32, named after the file without its suffix.
@@ -74,22 +79,19 @@ def extract(
         CofinalError: anything wrong with the file, in a sentence.
     """
     path = Path(path)
-    if (recipe.backbone, recipe.precision) != (backbone.name, backbone.precision):
-        raise CofinalError(
-            f"the recipe asks for {recipe.backbone} in {recipe.precision}, but the backbone is "
-            f"{backbone.name} in {backbone.precision}; load the backbone that the recipe names"
-        )
+    _check_backbone(recipe, backbone)
     if recipe.backbone == SKELETON:
         return extract_skeleton(path, recipe)
-    timeline, plan = plan_video(path, recipe)
+    timeline, plan = plan_video(path, recipe, max_hours)
     columns: list[np.ndarray] = []
-    keypoints = None
+    keypoints = share = None
     for own, part in zip(recipe.parts(), backbone.parts, strict=True):
         frames = decoded_frames(path, timeline, decoder)
         tell = _telling(on_clips, len(columns), len(backbone.parts), plan.clips)
         if isinstance(part, PoseBackbone):
             count = timeline.frame_count(plan.fps)
             keypoints = watch(frames, count, plan.fps, part.tracker, tell)
+            share = keypoints.found_share
             columns.append(describe_clips(keypoints, plan, count))
         else:
             with Ahead(clips_from_frames(frames, plan, own)) as clips:
@@ -97,14 +99,35 @@ def extract(
                 columns.append(_rows(clips, part, size, functools.partial(tell, plan.clips)))
     if keypoints is not None and on_keypoints is not None:
         on_keypoints(keypoints)
+    values = np.concatenate(columns, axis=1)
     return ClipFeatures(
-        np.concatenate(columns, axis=1),
-        id=path.stem,
+        values,
+        id=film_id(path),
         recipe=recipe.feature_recipe(backbone.weights_sha256),
         first_clip_seconds=plan.first_clip_seconds,
         own_fps=plan.fps,
-        found_share=None if keypoints is None else keypoints.found_share,
+        found_share=share,
+        remarks=look(path).remarks(recipe, timeline, _still(values)),
     )
+
+
+def _still(values_TC: np.ndarray) -> bool:
+    """Whether features say that nothing happens."""
+    alike = len(values_TC) > 1 and bool((values_TC == values_TC[0]).all())
+    return alike or not values_TC.any()
+
+
+def film_id(path: Path) -> str:
+    """The name of a film: its file without the ending, or its folder of frames."""
+    return path.name if path.is_dir() else path.stem
+
+
+def _check_backbone(recipe: ExtractionRecipe, backbone: Backbone | JoinedBackbones) -> None:
+    if (recipe.backbone, recipe.precision) != (backbone.name, backbone.precision):
+        raise CofinalError(
+            f"the recipe asks for {recipe.backbone} in {recipe.precision}, but the backbone is "
+            f"{backbone.name} in {backbone.precision}; load the backbone that the recipe names"
+        )
 
 
 def _telling(
@@ -132,9 +155,11 @@ def _rows(
     return np.concatenate(rows)
 
 
-def plan_video(path: str | Path, recipe: ExtractionRecipe) -> tuple[Timeline, ClipPlan]:
+def plan_video(
+    path: str | Path, recipe: ExtractionRecipe, max_hours: float | None = None
+) -> tuple[Timeline, ClipPlan]:
     """When a video is shown and which of its frames form which clip, without decoding it."""
-    timeline = scan_timeline(path)
+    timeline = scan_timeline(path, max_hours)
     fps = timeline.rate(recipe.fps)
     frames = timeline.frame_count(fps)
     return timeline, plan_clips(frames, recipe.clip_frames, recipe.stride_frames, fps)
@@ -170,7 +195,7 @@ def extract_like(
     recipe = recipe_like(known, precision)
     if recipe.backbone == SKELETON:
         return extract_skeleton(path, recipe)
-    path = check_file(path)
+    path = Path(path) if is_stills(path) else check_file(path)
     hash_at_hand = weights_sha256(recipe.backbone, weights, download)
     _check_weights(known.weights_sha256, hash_at_hand, recipe.backbone)
     kept = None
@@ -194,7 +219,7 @@ def _from_cache(
     kept: Path, path: Path, recipe: ExtractionRecipe, weights: str | None
 ) -> ClipFeatures | None:
     """Kept features with the video's times; None if anything is missing."""
-    found = read_cached_features(kept, path.stem, recipe.feature_recipe(weights))
+    found = read_cached_features(kept, film_id(path), recipe.feature_recipe(weights))
     share = beside = None
     if POSE in recipe.backbone.split("+"):
         if not _beside(kept).is_file():
@@ -203,10 +228,14 @@ def _from_cache(
         share = read_keypoints(beside).found_share
     if found is None:
         return None
-    _, plan = plan_video(path, recipe)
-    first = plan.first_clip_seconds
+    timeline, plan = plan_video(path, recipe)
     return replace(
-        found, first_clip_seconds=first, own_fps=plan.fps, found_share=share, keypoints=beside
+        found,
+        first_clip_seconds=plan.first_clip_seconds,
+        own_fps=plan.fps,
+        found_share=share,
+        keypoints=beside,
+        remarks=look(path).remarks(recipe, timeline, _still(found.values)),
     )
 
 

@@ -47,6 +47,8 @@ class VideoRecord:
     """Frames per second it was sampled at."""
     found_share: float | None = None
     """Share of frames in which the person was found, where one was looked for."""
+    remarks: tuple[str, ...] = ()
+    """What may surprise about the film, a clause each."""
 
     @classmethod
     def of(cls, path: Path, features: ClipFeatures, settings: str) -> VideoRecord:
@@ -63,6 +65,7 @@ class VideoRecord:
             features.first_clip_seconds,
             features.fps,
             features.found_share,
+            features.remarks,
         )
 
     def is_same_video(self, path: Path) -> bool:
@@ -146,8 +149,8 @@ class FeatureFolder:
         """A run that was killed leaves at most features of the settings in features.json."""
         if (self.folder / RECIPE_FILE).is_file() and not self._differences:
             return
-        for path in sorted(self.folder.glob("*.npy")):
-            if path.stem not in self._videos:
+        for path in sorted(self.folder.rglob("*.npy")):
+            if path.relative_to(self.folder).with_suffix("").as_posix() not in self._videos:
                 raise CofinalError(
                     f"{path} was not made by this command with known settings and might be "
                     "overwritten; choose another --out, or move it away"
@@ -166,8 +169,7 @@ class FeatureFolder:
 
     def _remove(self, id: str) -> None:
         """Removes the features of a video, and the keypoints beside them."""
-        path = self.features_path(id)
-        for old in (path, path.with_name(id + SUFFIX)):
+        for old in (self.features_path(id), self.folder / f"{id}{SUFFIX}"):
             old.unlink(missing_ok=True)
 
     def _write(self) -> None:

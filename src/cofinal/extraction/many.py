@@ -18,9 +18,9 @@ from cofinal.extraction.decoding import decoder_version
 from cofinal.extraction.extractor import OnClips, extract
 from cofinal.extraction.folder import FeatureFolder, VideoRecord
 from cofinal.extraction.recipe import ExtractionRecipe
+from cofinal.extraction.scanning import declared_seconds
 from cofinal.extraction.skeletons import find_skeletons
-from cofinal.extraction.sources import find_videos
-from cofinal.extraction.timeline import declared_seconds
+from cofinal.extraction.sources import find_videos, passed_over
 from cofinal.files.lock import alone_in
 from cofinal.progress import Advance, track
 from cofinal.skeleton.keypoints import SUFFIX, write_keypoints
@@ -68,8 +68,20 @@ class ExtractionSummary:
     """Videos that gave none."""
     found_shares: dict[str, float] = field(default_factory=dict)
     """Share of frames in which the person was found, by id, where one was looked for."""
+    remarks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What may surprise about a film, by id, a clause each."""
+    passed_over: list[str] = field(default_factory=list)
+    """Films in the folders named that cannot be read here."""
     replaced_because: list[str] = field(default_factory=list)
     """How the settings of an earlier run differed, if its features were replaced."""
+
+    def remarked(self) -> dict[str, list[str]]:
+        """What may surprise -> the ids of the films that it is about."""
+        films: dict[str, list[str]] = {}
+        for id, remarks in self.remarks.items():
+            for remark in remarks:
+                films.setdefault(remark, []).append(id)
+        return films
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values, for JSON."""
@@ -120,6 +132,7 @@ def extract_many(
     workers: int = 1,
     engine: str = "local",
     show_progress: bool = False,
+    max_hours: float | None = None,
 ) -> ExtractionSummary:
     """Extracts many videos into `out`, doing only what is missing or changed.
 
@@ -134,6 +147,8 @@ def extract_many(
         workers: videos at a time, each in a process with its own backbone.
         engine: "local" processes, or "ray" for joblib's Ray back end.
         show_progress: tell on standard error how far the run is, and of broken videos at once.
+        max_hours: how long a film may be; 12, and no more than its bytes make believable, if left
+            out.
 
     Returns:
         what was done; broken videos are in it and raise nothing.
@@ -158,10 +173,11 @@ def extract_many(
         )
         todo = {id: path for id, path in videos.items() if not folder.is_current(id, path)}
         summary = ExtractionSummary(skipped=[id for id in videos if id not in todo])
+        summary.passed_over = [str(path) for path in passed_over(sources)]
         summary.replaced_because = folder.begin(list(videos))
         clips = _clips_ahead(todo, recipe) if show_progress else 1
         progress = _Progress(advance, len(todo), clips, show_progress)
-        job = _Job(folder.folder, folder.settings, recipe, choice, decoder)
+        job = _Job(folder.folder, folder.settings, recipe, choice, decoder, max_hours)
         if workers == 1 and engine == "local":
             results = _one_by_one(job, todo, backbone, progress)
         else:
@@ -181,6 +197,7 @@ class _Job:
     recipe: ExtractionRecipe
     choice: BackboneChoice
     decoder: str
+    max_hours: float | None
 
     def run(
         self, id: str, path: Path, backbone: Backbone | JoinedBackbones, on_clips: OnClips | None
@@ -195,14 +212,15 @@ class _Job:
                 decoder=self.decoder,
                 on_clips=on_clips,
                 on_keypoints=keep,
+                max_hours=self.max_hours,
             )
             record = VideoRecord.of(path, features, self.settings)
             write_values(self.folder / f"{id}.npy", features.values)
             return record
         except CofinalError as error:
             return str(error)
-        except (OSError, RuntimeError, MemoryError, ValueError) as error:
-            # One video must not end a run of days: full disks and devices out of memory land here.
+        except Exception as error:
+            # One video must not end a run of days: devices out of memory land here.
             reason = (str(error) or type(error).__name__).splitlines()[0]
             return f"{path} failed ({reason}); try it alone to see more"
 
@@ -244,6 +262,8 @@ def _collect(
         else:
             folder.add(id, result)
             summary.extracted.append(id)
+            if result.remarks:
+                summary.remarks[id] = result.remarks
             if result.found_share is not None:
                 summary.found_shares[id] = result.found_share
         progress.video(id, result)

@@ -22,7 +22,7 @@ MAX_CLIP_FRAMES, MAX_SIDE_PX = 1024, 2048
 # 2: the crop's edge is rounded to the nearest pixel, and small frames are padded with black.
 PIXEL_PATH = 2
 # What backbones see that take no square.
-_WHOLE = {POSE: "whole frame, short side at most 480", SKELETON: "no picture"}
+WHOLE = {POSE: "whole frame, short side at most 480", SKELETON: "no picture"}
 JOINED = " + "
 _CROP = re.compile(r"short side (\d+), centre (\d+)x(\d+), resize (\d+)x(\d+)")
 
@@ -80,7 +80,7 @@ class ExtractionRecipe:
             f"short side {self.short_side_px}, centre {self.crop_height_px}x{self.crop_width_px}, "
             f"resize {self.input_px}x{self.input_px}"
         )
-        seen = [_WHOLE.get(part, square) for part in self.backbone.split("+")]
+        seen = [WHOLE.get(part, square) for part in self.backbone.split("+")]
         return JOINED.join(dict.fromkeys(seen))
 
     def parts(self) -> list[ExtractionRecipe]:
@@ -157,7 +157,7 @@ class ExtractionRecipe:
         if known.stride_frames is None and known.clip_frames is not None:
             values["stride_frames"] = known.clip_frames
         for crop in (known.crop or "").split(JOINED):
-            if crop and crop not in _WHOLE.values():
+            if crop and crop not in WHOLE.values():
                 values |= _parse_crop(crop)
         return cls(**values)
 

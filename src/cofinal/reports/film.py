@@ -19,7 +19,8 @@ from cofinal.extraction.clips import plan_clips
 from cofinal.extraction.containers import VIDEO_SUFFIXES
 from cofinal.extraction.decoding import decoded_frames
 from cofinal.extraction.playable import playable
-from cofinal.extraction.timeline import Timeline, scan_timeline
+from cofinal.extraction.scanning import scan_timeline
+from cofinal.extraction.timeline import Timeline
 from cofinal.extras import import_extra
 from cofinal.records import ClipFeatures
 from cofinal.reports.skeleton import skeleton_lines

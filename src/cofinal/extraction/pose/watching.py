@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from cofinal.extraction.clips import Ahead, frames_on_screen
-from cofinal.extraction.decoding import DecodedFrame
 from cofinal.extraction.pose.landmarks import Sight
 from cofinal.extraction.pose.tracking import STRETCH_FRAMES, Tracker, as_arrays
+from cofinal.extraction.timeline import DecodedFrame
 from cofinal.extraction.transforms import resize, short_side_size
 from cofinal.skeleton.joints import LAYOUTS
 from cofinal.skeleton.keypoints import Keypoints
