@@ -15,6 +15,7 @@ from cofinal.grades import (
     expected_score,
     grade_edges,
     grade_of,
+    own_grades,
     place_in_grades,
     to_score,
     to_unit_score,
@@ -70,6 +71,20 @@ def test_ties_leave_no_usual_grade_empty_while_scores_can_fill_them() -> None:
     assert np.bincount(grade_of(scores, usual_edges(scores))).all()
     few = usual_edges(np.array([1.0] * 6 + [2.0] * 3 + [3.0] * 3))
     assert len(few) == GRADES + 1 and (np.diff(few) >= 0).all()
+
+
+def test_as_many_grades_as_scores_lie_around_one_score_each() -> None:
+    np.testing.assert_allclose(grade_edges(np.array([0.0, 1, 1, 1]), 2), [-0.1, 0.5, 1.1])
+    np.testing.assert_allclose(
+        grade_edges(np.array([0.0, 0, 1, 5, 5, 5, 5]), 3), [-0.5, 0.5, 3, 5.5]
+    )
+
+
+def test_labels_of_two_values_are_two_grades_and_others_are_not() -> None:
+    assert own_grades(np.array([[1.0, 7], [2, 5], [1, 5]])) == 2
+    assert own_grades(np.array([[1.0, 7], [2, 5], [1, 6]])) is None
+    assert own_grades(np.array([[1.0], [1.0]])) is None
+    assert own_grades(np.empty((0, 0))) is None
 
 
 def test_ties_at_the_lowest_score_are_one_grade() -> None:

@@ -62,13 +62,15 @@ def grade_edges(
         )
     inner = np.quantile(scores, np.arange(1, grades) / grades)
     counts = np.bincount((scores[:, None] >= inner).sum(1), minlength=grades)
-    if not counts.all():
+    if not counts.all() or len(distinct) == grades:
         inner = _cuts_between(scores, grades)
     return np.concatenate([[outer_low], inner, [outer_high]])
 
 
 def _cuts_between(scores: np.ndarray, grades: int) -> np.ndarray:
     """Inner edges (grades - 1,) halfway between neighbouring scores, for scores with many ties.
+
+    With as many grades as different scores, each score is a grade of its own.
 
     Every grade is met, and about as often as ties allow: each cut takes, of what the grades below
     left, the share of one grade, as nearly as whole scores can, and leaves a score for every other.
@@ -85,17 +87,26 @@ def _cuts_between(scores: np.ndarray, grades: int) -> np.ndarray:
     return (distinct[cuts] + distinct[np.add(cuts, 1)]) / 2
 
 
-def usual_edges(scores: np.ndarray) -> np.ndarray:
-    """Edges (GRADES + 1,) of equally often met grades; fewer different scores leave some empty.
+def usual_edges(scores: np.ndarray, grades: int = GRADES) -> np.ndarray:
+    """Edges (grades + 1,) of equally often met grades; fewer different scores leave some empty.
 
     Raises:
         CofinalError: constant scores.
     """
-    if len(np.unique(scores)) >= GRADES:
-        return grade_edges(scores, GRADES)
+    if len(np.unique(scores)) >= grades:
+        return grade_edges(scores, grades)
     low, *_, high = grade_edges(scores, 1)
-    inner = np.quantile(np.asarray(scores, dtype=np.float64), np.arange(1, GRADES) / GRADES)
+    inner = np.quantile(np.asarray(scores, dtype=np.float64), np.arange(1, grades) / grades)
     return np.array([low, *inner, high])
+
+
+def own_grades(scores_NK: np.ndarray) -> int | None:
+    """2 where the labels (N, K) of every target have two values, such as wrong and right.
+
+    Such labels are grades already; None for all others, whose grades a method's settings tell.
+    """
+    counts = [len(np.unique(column)) for column in np.asarray(scores_NK).T]
+    return 2 if counts and set(counts) == {2} else None
 
 
 def to_unit_score(score: Any, edges: Any) -> Any:

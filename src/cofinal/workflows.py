@@ -26,8 +26,7 @@ from cofinal.modelfolder.folder import save_model
 from cofinal.modelfolder.info import MeasuredCoverage, ModelInfo
 from cofinal.models import learns_from_judges
 from cofinal.models.ensemble import Ensemble
-from cofinal.models.interface import Task
-from cofinal.training.loop import train
+from cofinal.training.loop import task_of, train
 from cofinal.training.runs import data_fingerprint
 
 NO_CALIBRATION = CalibrationSettings()
@@ -95,7 +94,7 @@ def train_calibrated(
     model = train(training, preset, folder, show_progress)
     info = ModelInfo(
         preset,
-        Task(training.channels, training.targets),
+        task_of(training),
         training.recipe,
         data_fingerprint(training),
         calibration=run_calibration(plan, model, preset, folder, show_progress),

@@ -73,6 +73,17 @@ def test_the_only_column_of_numbers_is_the_target(tmp_path: Path) -> None:
     assert taken_for(data) == "labels.csv: 6 performances; target grs; groups coach; no test split"
 
 
+def test_labels_of_two_values_are_told_and_stay_so_in_any_part(tmp_path: Path) -> None:
+    data = source(tmp_path, csv("id,correct", [0, 1, 0, 1, 1, 0]))
+    assert taken_for(data).endswith("; labels of 2 values, so 2 grades")
+    assert load_dataset(data).subset([0, 2]).grades == 2
+
+
+def test_labels_of_more_values_are_no_grades(tmp_path: Path) -> None:
+    data = source(tmp_path, csv("id,grs", RANKS))
+    assert "grades" not in taken_for(data) and load_dataset(data).grades is None
+
+
 def test_whole_numbers_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
     data = source(tmp_path, csv("id,year,rank", YEARS, RANKS))
     with pytest.raises(CofinalError, match="year, rank hold whole numbers, and none is called 'sc"):

@@ -13,6 +13,7 @@ from cofinal.evaluation.nested import Choice
 from cofinal.evaluation.predictions import FoldJob
 from cofinal.models import build_model
 from cofinal.models.interface import Task
+from cofinal.training.loop import task_of
 from cofinal.training.stack import trains_faster_alone
 
 
@@ -78,9 +79,7 @@ def plan_benchmark(
         folds = plan_folds(dataset, protocol)
         for entry in entries:
             what = (dataset, entry.label, entry.preset, protocol)
-            groups = seed_groups(
-                entry.preset, settings.seeds, Task(dataset.channels, dataset.targets)
-            )
+            groups = seed_groups(entry.preset, settings.seeds, task_of(dataset))
             jobs[name, entry.label] = [
                 FoldJob.of(*what, part, fold, seeds, entry.choice)
                 for _, part, fold in folds

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import tyro
 
-from cofinal.cli.settings import default_preset
+from cofinal.cli.settings import default_preset, tell_grades
 from cofinal.config import (
     BenchmarkSettings,
     DataSource,
@@ -82,6 +82,7 @@ class Benchmark:
 
         started = time.monotonic()
         dataset = load_dataset(self.source)
+        tell_grades(dataset)
         entries, human = self.entries(), self.human(dataset)
         with track("benchmark", 1) as advance:
             protocols = run_benchmark(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from cofinal.cli.settings import MethodCommand
+from cofinal.cli.settings import MethodCommand, tell_grades
 from cofinal.config import ProtocolSettings
 from cofinal.progress import track
 
@@ -32,6 +32,7 @@ class Evaluate(MethodCommand):
 
         preset = self.chosen_preset()
         dataset = load_dataset(self.source, learns_from_judges(preset))
+        tell_grades(dataset)
         with track("evaluating", 1.0) as advance:
             result = evaluate(
                 dataset,

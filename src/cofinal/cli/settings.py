@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, make_dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import tyro
 
@@ -18,6 +19,9 @@ from cofinal.config import (
 )
 from cofinal.errors import UsageError
 from cofinal.methods import use_method
+
+if TYPE_CHECKING:
+    from cofinal.data.dataset import Dataset
 
 
 def meant_preset(flags: Sequence[str]) -> Preset:
@@ -51,6 +55,14 @@ def default_preset(dataset: str | None) -> str:
         assert dataset is not None
         return load_card(dataset).preset or "own"
     return "own"
+
+
+def tell_grades(dataset: Dataset) -> None:
+    """Tells, in one line on standard error, if labels are grades themselves."""
+    from cofinal.data.taken import grades_told
+
+    if dataset.grades:
+        print(f"{dataset.name}: {grades_told(dataset.grades)}", file=sys.stderr)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from cofinal.cli.settings import MethodCommand
+from cofinal.cli.settings import MethodCommand, tell_grades
 from cofinal.config import ProtocolSettings, load_space
 from cofinal.progress import track
 
@@ -54,6 +54,7 @@ class Tune(MethodCommand):
         preset = self.chosen_preset()
         space = load_space(self.space, preset) if self.space else None
         dataset = load_dataset(self.source, learns_from_judges(preset))
+        tell_grades(dataset)
         with track("tuning", 1.0) as advance:
             result = tune(
                 dataset,

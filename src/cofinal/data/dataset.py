@@ -31,6 +31,7 @@ from cofinal.data.findings import Finding, refuse_errors
 from cofinal.data.judges import JudgeMarks, judge_file, judge_marks, panel_marks
 from cofinal.data.labels import Label, LabelTable, read_card_labels, read_csv_labels
 from cofinal.errors import CofinalError
+from cofinal.grades import own_grades
 from cofinal.records import ClipFeatures, FeatureRecipe, Record
 from cofinal.times import ClipTimes
 
@@ -60,6 +61,8 @@ class Dataset(Record):
     """(N, K, J) points of each judge, NaN where one gave none; None if there are no marks."""
     judged: JudgeMarks | None = None
     """What they were read from, perhaps of other performances too."""
+    grades: int | None = None
+    """2 where labels are of two values, in the whole data set, whatever a part of it holds."""
 
     @classmethod
     def from_arrays(
@@ -105,6 +108,7 @@ class Dataset(Record):
             splits=("train",) * count if splits is None else names_of(splits, count, "splits"),
             categories=(None,) * count,
             groups=group_columns(groups, count),
+            grades=own_grades(table),
             recipe=common_recipe(found),
             video_times={
                 name: (features.first_clip_seconds, features.own_fps)
@@ -289,11 +293,12 @@ def load_dataset(source: DataSource, judges: bool = True) -> Dataset:
     known = [label.id for label in table.labels] if source.judges else None
     marked = judge_file(source) if judges or source.judges else None
     judged = judge_marks(marked, known) if marked else None
+    scores = np.array([[label.scores[name] for name in targets] for label in labels])
     return Dataset(
         name=Path(source.dataset).stem,
         targets=targets,
         ids=ids,
-        scores=np.array([[label.scores[name] for name in targets] for label in labels]),
+        scores=scores,
         clips=clips,
         splits=tuple(label.split for label in labels),
         categories=tuple(label.category for label in labels),
@@ -302,4 +307,5 @@ def load_dataset(source: DataSource, judges: bool = True) -> Dataset:
         video_times={name: video_times(described, name) for name in ids},
         marks=panel_marks(judged, ids, targets) if judged else None,
         judged=judged,
+        grades=own_grades(scores),
     )

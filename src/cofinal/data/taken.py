@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from cofinal.config import DataSource
 from cofinal.data.dataset import chosen_targets, labelled, of_category, read_labels
 from cofinal.data.labels import Label, LabelTable
+from cofinal.grades import own_grades
 
 
 def taken_for(source: DataSource) -> str:
@@ -27,8 +30,14 @@ def taken_for(source: DataSource) -> str:
         _groups(table, used),
         _splits(used),
         _left_out(table, labels, targets),
+        grades_told(own_grades(np.array([[one.scores[t] for t in targets] for one in used]))),
     ]
     return f"{Path(source.dataset).name}: {'; '.join(part for part in said if part)}"
+
+
+def grades_told(grades: int | None) -> str:
+    """What labels that are grades themselves mean for every method; nothing for scores."""
+    return f"labels of {grades} values, so {grades} grades" if grades else ""
 
 
 def _groups(table: LabelTable, labels: Sequence[Label]) -> str:

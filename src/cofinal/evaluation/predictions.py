@@ -180,6 +180,7 @@ def fold_identity(
         "best-on-test": protocol.protocol == "best-on-test",
         "data": dataset.sha256,
         "targets": dataset.targets,
+        **({"grades": dataset.grades} if dataset.grades else {}),
         "train": [dataset.ids[i] for i in fold.train],
         "held_out": [dataset.ids[i] for i in fold.held_out],
     }

@@ -97,7 +97,7 @@ class ModelInfo(Record):
             "cofinal": __version__,
             "members": members,
             "preset": self.preset.to_json(),
-            "task": {"channels": self.task.channels, "targets": list(self.task.targets)},
+            "task": asdict(self.task) | {"targets": list(self.task.targets)},
             "features": asdict(self.recipe),
             "data": self.data,
             "measured": self.measured,

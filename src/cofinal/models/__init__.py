@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 
 from cofinal.config import Preset
@@ -38,5 +39,11 @@ def learns_from_judges(preset: Preset) -> bool:
 
 
 def build_model(preset: Preset, task: Task) -> AssessmentModel:
-    """A fresh, unprepared model of the preset's method."""
-    return method_class(preset.method)(task, preset.model)
+    """A fresh, unprepared model of the preset's method.
+
+    Where the task's labels are grades themselves, a setting of their number gives way.
+    """
+    settings = preset.model
+    if task.grades and hasattr(settings, "grades"):
+        settings = replace(settings, grades=task.grades)
+    return method_class(preset.method)(task, settings)

@@ -32,6 +32,9 @@ class Task:
     """C, width of a clip's features."""
     targets: tuple[str, ...]
     """Names of the K predicted scores, for example ("TES", "PCS")."""
+    grades: int | None = None
+    """Grades that the labels themselves are (2 for labels of two values), which go before a
+    method's settings; None where labels are scores."""
 
     def __post_init__(self) -> None:
         if self.channels < 1:
@@ -40,6 +43,8 @@ class Task:
             raise CofinalError(
                 f"targets {list(self.targets)}: expected one or more different names"
             )
+        if self.grades is not None and not 2 <= self.grades <= 100:
+            raise CofinalError(f"{self.grades} grades of a task; expected 2 to 100, or none")
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +122,7 @@ class AssessmentModel(nn.Module):
         super().__init__()
         self.task = task
         self.settings = settings
-        targets = len(task.targets)
+        targets, grades = len(task.targets), task.grades or grades
         self.register_buffer("edges_KG", torch.linspace(0, 1, grades + 1).repeat(targets, 1))
         self.register_buffer("range_K2", torch.tensor([0.0, 1.0]).repeat(targets, 1))
         self.register_buffer("error_K", torch.ones(targets))
@@ -133,7 +138,9 @@ class AssessmentModel(nn.Module):
         raise NotImplementedError
 
     def learn_range(
-        self, scores_NK: np.ndarray, edges_of: Callable[[np.ndarray], np.ndarray] = usual_edges
+        self,
+        scores_NK: np.ndarray,
+        edges_of: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         """Sets grades and score range from training scores in points.
 
@@ -141,17 +148,24 @@ class AssessmentModel(nn.Module):
 
         Args:
             scores_NK: training scores in points.
-            edges_of: from the scores (N,) of a target to the edges (G + 1,) of its grades.
+            edges_of: from the scores (N,) of a target to the edges (G + 1,) of its grades;
+                `usual_edges` if left out.
 
         Raises:
             CofinalError: scores that cannot have these grades; the target is named.
         """
         for k, (target, score_N) in enumerate(zip(self.task.targets, scores_NK.T, strict=True)):
             try:
-                self.edges_KG[k] = torch.from_numpy(edges_of(score_N))
+                edges_G = edges_of(score_N) if edges_of else usual_edges(score_N, self.grades)
+                self.edges_KG[k] = torch.from_numpy(edges_G)
             except CofinalError as error:
                 raise CofinalError(f"target {target!r}: {error}") from error
         self.range_K2.copy_(self.edges_KG[:, [0, -1]])
+
+    @property
+    def grades(self) -> int:
+        """G."""
+        return self.edges_KG.shape[-1] - 1
 
     def learn_error(self, error_K: np.ndarray) -> None:
         """Sets the width of the distribution around every answer, from errors in points."""

@@ -99,7 +99,7 @@ class Musdl(Usdl):
         columns_SNK = np.moveaxis(np.concatenate([scores_NK1, filled_NKJ], -1), -1, 0)
         super().prepare(clips, Labels(columns_SNK.reshape(-1, self.seats[0])))
         # Grades are those of the scores alone.
-        edges_KG = np.stack([usual_edges(column) for column in labels.scores_NK.T])
+        edges_KG = np.stack([usual_edges(column, self.grades) for column in labels.scores_NK.T])
         self.edges_KG[:, 1:-1] = torch.from_numpy(edges_KG[:, 1:-1])
 
     def log_judges(self, hidden_BD: Tensor) -> Tensor:

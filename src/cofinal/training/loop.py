@@ -137,6 +137,11 @@ def ensembles(members: Sequence[AssessmentModel], count: int) -> list[Ensemble]:
     return [Ensemble(members[i * size : (i + 1) * size]).eval() for i in range(count)]
 
 
+def task_of(dataset: Dataset) -> Task:
+    """What a model of this data set reads and predicts."""
+    return Task(dataset.channels, dataset.targets, dataset.grades)
+
+
 def prepare_members(
     dataset: Dataset, preset: Preset, seeds: Sequence[int]
 ) -> list[AssessmentModel]:
@@ -145,7 +150,7 @@ def prepare_members(
     What is learned without gradients is the same in all members, so it is learned once. A method
     without parameters has one member.
     """
-    task = Task(dataset.channels, dataset.targets)
+    task = task_of(dataset)
     members: list[AssessmentModel] = []
     for seed, index in product(seeds, range(preset.training.members)):
         torch.manual_seed(seed * MEMBER_STRIDE + index)

@@ -34,10 +34,9 @@ from cofinal.files.tensors import check_layout
 from cofinal.modelfolder.folder import is_model_folder, load_model, save_model
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.models.ensemble import Ensemble
-from cofinal.models.interface import Task
 from cofinal.records import ClipFeatures
 from cofinal.times import Stretch
-from cofinal.training.loop import ensembles, prepare_members, train_seeds
+from cofinal.training.loop import ensembles, prepare_members, task_of, train_seeds
 
 Kind = Literal["trained", "randomised", "shuffled"]
 # Added to a seed for what should have nothing in common with the model of that seed.
@@ -68,7 +67,7 @@ def fold_model(
     place = job.keys[0].place(folder / "models") / kind
     info = ModelInfo(
         job.preset,
-        Task(dataset.channels, dataset.targets),
+        task_of(dataset),
         dataset.recipe,
         data={"identity": job.keys[0].identity},
     )

@@ -18,7 +18,6 @@ from torch import nn
 
 from cofinal.errors import CofinalError
 
-OUTPUT_WIDTH = 1024
 Size3 = tuple[int, int, int]
 State = dict[str, torch.Tensor]
 # Of batch norm: in the original and in piergiaj's port, and in hassony2's.

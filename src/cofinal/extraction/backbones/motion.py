@@ -25,7 +25,6 @@ import numpy as np
 SCALES = (2, 4)
 CELLS = 4
 ORIENTATIONS = 8
-OUTPUT_WIDTH = len(SCALES) * CELLS * CELLS * (2 * ORIENTATIONS + 2)
 # Rec. 601 luma, the grey of the standard definition video this descriptor was used on.
 LUMA = (0.299, 0.587, 0.114)
 # Grey levels per pixel: below this a gradient is sensor noise, and flow along it is not defined.
