@@ -25,7 +25,7 @@ from cofinal.evaluation.calibration import plan_calibration, run_calibration
 from cofinal.evaluation.coverage import coverage
 from cofinal.files.atomic import write_json
 from cofinal.methods.ridge import RidgeSettings
-from cofinal.models.inference import predict_scores
+from cofinal.models.inference import predict_distributions
 from cofinal.training.loop import train
 
 HERE = Path(__file__).parent
@@ -56,7 +56,7 @@ def coverage_and_width(
         model = train(plan.training, RIDGE, None, show_progress=False)
         calibration = run_calibration(plan, model, RIDGE, folder, False)
     assert calibration is not None
-    intervals = calibration.intervals(predict_scores(model, judged.clips), confidence)
+    intervals = calibration.intervals(predict_distributions(model, judged.clips), confidence)
     return [(record.coverage, record.mean_width) for record in coverage(intervals, judged.scores)]
 
 

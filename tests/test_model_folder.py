@@ -37,6 +37,7 @@ from cofinal.models.interface import Task
 from cofinal.scorer import Scorer
 from cofinal.training.loop import train
 from cofinal.workflows import index_of
+from distributions_around import around
 
 CONFIG = "config.json"
 
@@ -55,7 +56,7 @@ def cofinal_folder(generated: Dataset, tmp_path_factory: pytest.TempPathFactory)
         task,
         generated.recipe,
         {"name": "generated", "performances": 32, "sha256": "abc"},
-        calibration=calibrate(generated.scores, generated.scores + 1),
+        calibration=calibrate(around(generated.scores), generated.scores + 1),
     )
     folder = tmp_path_factory.mktemp("cofinal") / "model"
     save_model(model, info, folder, index_of(generated, model))
@@ -325,7 +326,7 @@ def test_a_kill_while_saving_leaves_the_old_model_or_the_new_one_or_none(
     tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (old, old_info), (new, new_info) = ridge(1.0), ridge(2.0)
-    old_info = replace(old_info, calibration=calibrate([[1.0], [2.0]], [[1.0], [2.5]]))
+    old_info = replace(old_info, calibration=calibrate(around([[1.0], [2.0]]), [[1.0], [2.5]]))
     save_model(old, old_info, tmp_path)
     steps = 0
 

@@ -18,6 +18,7 @@ from cofinal.modelfolder.info import ModelInfo
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import Task
+from distributions_around import around
 
 HEAVY = [
     "sklearn",
@@ -37,7 +38,7 @@ def calibrated_model(method: str, folder: Path) -> Path:
     """An untrained model with what intervals are made of."""
     preset = Preset(method, training=TrainingSettings(members=1))
     points = np.arange(24.0).reshape(12, 2)
-    info = ModelInfo(preset, TASK, calibration=calibrate(points, points + 1))
+    info = ModelInfo(preset, TASK, calibration=calibrate(around(points), points + 1))
     save_model(Ensemble([build_model(preset, TASK)]), info, folder)
     return folder
 

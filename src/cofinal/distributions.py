@@ -11,6 +11,7 @@ Letters: G grades, U knots; `...` any leading axes, for example (N, K) performan
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -44,9 +45,34 @@ class ScoreDistribution:
 
     def __getitem__(self, index: Any) -> ScoreDistribution:
         """The distributions at a place of the leading axes, for example `distribution[n, k]`."""
-        leading = self.levels.shape[:-1]
-        edges = np.broadcast_to(self.edges, (*leading, self.edges.shape[-1]))
-        return ScoreDistribution(self.levels[index], self.points[index], edges[index])
+        return ScoreDistribution(self.levels[index], self.points[index], self.all_edges()[index])
+
+    @classmethod
+    def stack(cls, each: Sequence[ScoreDistribution]) -> ScoreDistribution:
+        """Distributions of the same leading axes and grades as one, along a new first axis."""
+        return cls.join([one[np.newaxis] for one in each])
+
+    @classmethod
+    def join(cls, each: Sequence[ScoreDistribution]) -> ScoreDistribution:
+        """Distributions that differ in the first axis alone as one, one after the other.
+
+        Some may have fewer knots: their last one, at level 1, is then repeated.
+        """
+        most = max(one.levels.shape[-1] for one in each)
+
+        def knots(values: np.ndarray) -> np.ndarray:
+            missing = [(0, 0)] * (values.ndim - 1) + [(0, most - values.shape[-1])]
+            return np.pad(values, missing, mode="edge")
+
+        return cls(
+            np.concatenate([knots(one.levels) for one in each]),
+            np.concatenate([knots(one.points) for one in each]),
+            np.concatenate([one.all_edges() for one in each]),
+        )
+
+    def all_edges(self) -> np.ndarray:
+        """Edges of the grades of every distribution: (..., G + 1), with all leading axes."""
+        return np.broadcast_to(self.edges, (*self.levels.shape[:-1], self.edges.shape[-1]))
 
     @property
     def grades(self) -> int:
@@ -79,7 +105,7 @@ class ScoreDistribution:
 
     def grade_ends(self) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper edge (...) of the grade that holds the printed score."""
-        edges = np.broadcast_to(self.edges, (*self.score.shape, self.edges.shape[-1]))
+        edges = self.all_edges()
         ends = (
             np.take_along_axis(edges, (self.grade - 1 + step)[..., None], -1)[..., 0]
             for step in (0, 1)
@@ -120,17 +146,33 @@ class ScoreDistribution:
         return interpolate(np.asarray(levels, dtype=np.float64), self.levels, self.points)
 
     def interval(self, reach: Any) -> np.ndarray:
-        """Points (..., 2) at the levels 1/2 - reach and 1/2 + reach; reach (...) up to 1/2."""
+        """Points (..., 2) at the levels 1/2 - reach and 1/2 + reach, reach (...) from 0 on.
+
+        Beyond 1/2 the ends leave the knots: see `reach`.
+        """
         reach = np.broadcast_to(np.asarray(reach, dtype=np.float64), self.score.shape)
-        return self.quantile(np.stack([0.5 - reach, 0.5 + reach], -1))
+        inside = np.minimum(reach, 0.5)
+        ends = self.quantile(np.stack([0.5 - inside, 0.5 + inside], -1))
+        beyond = (reach - inside) * self._whole_width()
+        return ends + np.stack([-beyond, beyond], -1)
 
     def reach(self, points: Any) -> np.ndarray:
         """How far from the median (...) points (...) lie, as a share of the probability: 0 to 1/2.
 
-        What distributional conformal prediction ranks (Chernozhukov et al., PNAS 2021).
+        Beyond the outer knots, which hold all probability, it goes on in units of the whole width,
+        so that of two scores that nobody expected the farther one reaches farther. What
+        distributional conformal prediction ranks (Chernozhukov et al., PNAS 2021).
         """
-        distance: np.ndarray = np.abs(self.below(np.asarray(points)[..., None])[..., 0] - 0.5)
-        return distance
+        points = np.asarray(points, dtype=np.float64)
+        inside = np.abs(self.below(points[..., None])[..., 0] - 0.5)
+        over = np.maximum(points - self.points[..., -1], self.points[..., 0] - points)
+        reach: np.ndarray = inside + over.clip(0) / self._whole_width()
+        return reach
+
+    def _whole_width(self) -> np.ndarray:
+        """Points (...) between the outer knots; 1 where all probability lies in one point."""
+        width = self.points[..., -1] - self.points[..., 0]
+        return np.where(width > 0, width, 1.0)
 
     def mean_inside(self) -> np.ndarray:
         """Mean place (..., G) inside each grade, given that the score lies there: 0 to 1.

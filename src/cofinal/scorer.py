@@ -25,7 +25,7 @@ from cofinal.evaluation.intervals import CONFIDENCE, check_possible
 from cofinal.modelfolder.folder import load_model, save_model
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.models.ensemble import Ensemble
-from cofinal.models.inference import assess_all, predicted_grades
+from cofinal.models.inference import assess_all
 from cofinal.models.interface import ModelOutput
 from cofinal.records import ClipFeatures, Prediction, TargetPrediction
 
@@ -51,7 +51,6 @@ class Scorer:
         model: Ensemble,
         info: ModelInfo,
         confidence: float | None = None,
-        per_grade: bool = False,
         device: str | torch.device = "cpu",
     ) -> None:
         """Takes a trained model.
@@ -62,7 +61,6 @@ class Scorer:
             confidence: of the intervals, between 0 and 1; None means 0.9 where the model is
                 calibrated. Of many performances exchangeable with the calibration ones, this share
                 has its score inside; no promise for other events, cameras or a single performance.
-            per_grade: intervals from calibration performances of the same predicted grade.
             device: where it computes: "cpu", "cuda", or "auto" for a GPU where there is one. The
                 model is moved there.
 
@@ -73,21 +71,15 @@ class Scorer:
         self.model = model.eval().to(self.device)
         self.info = info
         self.confidence = confidence
-        self.per_grade = per_grade
         self.folder: Path | None = None
         self._process = os.getpid()
         if info.calibration:
             self.confidence = CONFIDENCE if confidence is None else confidence
             check_possible(len(info.calibration), self.confidence)
-        elif confidence is not None or per_grade:
+        elif confidence is not None:
             raise CofinalError(
                 "the model was not calibrated, so it has no prediction intervals; "
-                "train it with --calibration folds, or leave out --confidence and --per-grade"
-            )
-        if per_grade and info.calibration and info.calibration.grades_NK is None:
-            raise CofinalError(
-                "the calibration knows no grades, so there are no intervals per grade; "
-                "leave out --per-grade"
+                "train it with --calibration folds, or leave out --confidence"
             )
 
     @classmethod
@@ -95,11 +87,10 @@ class Scorer:
         cls,
         folder: str | Path,
         confidence: float | None = None,
-        per_grade: bool = False,
         device: str | torch.device = "cpu",
     ) -> Scorer:
         """Loads a model folder; see `load_model` and the class for arguments and errors."""
-        scorer = cls(*load_model(folder), confidence, per_grade, device)
+        scorer = cls(*load_model(folder), confidence, device)
         scorer.folder = Path(folder)
         return scorer
 
@@ -226,7 +217,7 @@ class Scorer:
                         f"features {performances[i].id!r} give no finite score; their values are "
                         "far outside of what the model was trained on, so extract them again"
                     )
-            intervals_BK2 = self._intervals(distribution.score)
+            intervals_BK2 = self._intervals(distribution)
             for row, i in enumerate(index):
                 interval_K2 = None if intervals_BK2 is None else intervals_BK2[row]
                 targets = [
@@ -280,12 +271,11 @@ class Scorer:
             )
         return replace(features, recipe=features.recipe.completed(self.info.recipe))
 
-    def _intervals(self, scores_BK: np.ndarray) -> np.ndarray | None:
-        """Intervals (B, K, 2) of scores; None if the model was not calibrated."""
+    def _intervals(self, distribution: ScoreDistribution) -> np.ndarray | None:
+        """Intervals (B, K, 2) of distributions (B, K); None if the model was not calibrated."""
         if self.info.calibration is None or self.confidence is None:
             return None
-        grades_BK = predicted_grades(self.model, scores_BK) if self.per_grade else None
-        return self.info.calibration.intervals(scores_BK, self.confidence, grades_BK)
+        return self.info.calibration.intervals(distribution, self.confidence)
 
     def _prediction(
         self,

@@ -128,13 +128,13 @@ def aligner_of(training: Dataset, sheets: dict[str, tuple[Element, ...]], where:
 
 def measure_model(model: Ensemble, dataset: Dataset, info: ModelInfo) -> EvaluationResult:
     """Measures a trained model on performances that took part in no choice."""
-    predictions = predict_finite(model, dataset, info.preset.method)
+    found = predict_finite(model, dataset, info.preset.method)
     settings: dict[str, Any] = {"trained_on": info.data}
     if info.calibration:
-        intervals = info.calibration.intervals(predictions, CONFIDENCE)
+        intervals = info.calibration.intervals(found, CONFIDENCE)
         settings["intervals"] = [
             asdict(record) | {"confidence": CONFIDENCE}
             for record in coverage(intervals, dataset.scores, dataset.targets)
         ]
     protocol = ProtocolSettings(protocol="final")
-    return summarise(dataset, predictions[np.newaxis], info.preset, protocol, settings)
+    return summarise(dataset, found.score[np.newaxis], info.preset, protocol, settings)

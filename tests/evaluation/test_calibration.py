@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import logistic
 
 import cofinal.evaluation.predictions as module
 from cofinal.cli.main import main
@@ -20,7 +21,7 @@ from cofinal.evaluation.calibration import plan_calibration, run_calibration
 from cofinal.evaluation.intervals import Calibration
 from cofinal.methods.mean import MeanSettings
 from cofinal.methods.ridge import RidgeSettings
-from cofinal.models.inference import predict_scores
+from cofinal.models.inference import predict_distributions
 from cofinal.scorer import Scorer
 from cofinal.training.loop import train
 from cofinal.training.runs import Run
@@ -74,6 +75,15 @@ def calibration_of(dataset: Dataset, settings: CalibrationSettings, folder: Path
     return calibration
 
 
+def reaches(training: Dataset, held_out: Dataset) -> np.ndarray:
+    """What the scores of held-out performances reach around the mean of others, by SciPy."""
+    scores_NK, N = training.scores, len(training)
+    error_K = scores_NK.std(0) * N / (N - 1)  # of the mean of all others, in closed form
+    around = logistic(scores_NK.mean(0), error_K * np.sqrt(3) / np.pi)
+    reach_NK: np.ndarray = np.abs(around.cdf(held_out.scores) - 0.5)
+    return reach_NK
+
+
 def test_a_part_kept_aside_is_not_trained_on_and_calibrates(
     labelled: Dataset, run_folder: Path
 ) -> None:
@@ -83,11 +93,9 @@ def test_a_part_kept_aside_is_not_trained_on_and_calibrates(
     assert set(plan.training.ids) | set(plan.aside.ids) == set(labelled.ids)
     assert not set(plan.training.ids) & set(plan.aside.ids)
     calibration = calibration_of(labelled, PART, run_folder)
-    np.testing.assert_array_equal(calibration.scores_NK, plan.aside.scores)
-    expected = np.tile(plan.training.scores.mean(0), (10, 1))
-    np.testing.assert_allclose(calibration.predicted_NK, expected, rtol=1e-5)
-    quarters = np.quantile(plan.training.scores, [0.25, 0.5, 0.75], axis=0)
-    np.testing.assert_array_equal(calibration.grades_NK, (expected[:, None] >= quarters).sum(1))
+    expected = reaches(plan.training, plan.aside)
+    for k in range(2):
+        np.testing.assert_allclose(calibration.reach[k], np.sort(expected[:, k]), atol=2e-3)
     other = plan_calibration(labelled, PART, seed=1).aside
     assert other is not None and other.ids != plan.aside.ids
 
@@ -98,11 +106,12 @@ def test_folds_predict_each_performance_by_a_model_that_has_not_seen_it(
     plan = plan_calibration(labelled, FOLDS, seed=0)
     assert len(plan.folds) == 5 and plan.training.ids == labelled.ids
     calibration = calibration_of(labelled, FOLDS, run_folder)
-    np.testing.assert_array_equal(calibration.scores_NK, labelled.scores)
-    for fold in plan.folds:
-        expected = np.tile(labelled.scores[fold.train].mean(0), (len(fold.held_out), 1))
-        found = calibration.predicted_NK[fold.held_out]
-        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    each = [
+        reaches(labelled.subset(fold.train), labelled.subset(fold.held_out)) for fold in plan.folds
+    ]
+    expected = np.sort(np.concatenate(each), axis=0)
+    for k in range(2):
+        np.testing.assert_allclose(calibration.reach[k], expected[:, k], atol=2e-3)
 
 
 def test_groups_stay_together_in_parts_and_folds(labelled: Dataset) -> None:
@@ -211,14 +220,15 @@ def test_a_result_and_its_card_tell_the_coverage_on_the_test_split(
     scorer = Scorer.load(outcome.model_folder)
     calibration = scorer.info.calibration
     assert calibration is not None
-    predicted = predict_scores(scorer.model, held_out.clips)
-    # 24 calibration performances: the ceil(25 * 0.9) = 23rd smallest error.
-    half = np.sort(np.abs(calibration.errors), axis=0)[22]
-    inside = (np.abs(held_out.scores - predicted) <= half).mean(0)
+    said = predict_distributions(scorer.model, held_out.clips)
+    # 24 calibration performances: the ceil(25 * 0.9) = 23rd smallest reach.
+    reach_K = np.array([reach_N[22] for reach_N in calibration.reach])
+    inside = (np.abs(said.below(held_out.scores[..., None])[..., 0] - 0.5) <= reach_K).mean(0)
+    width = np.diff(said.quantile(np.stack([0.5 - reach_K, 0.5 + reach_K], -1)))[..., 0].mean(0)
     told = json.loads((run_folder / "result.json").read_text())["intervals"]
     assert [entry["target"] for entry in told] == ["difficulty", "execution"]
     assert [entry["coverage"] for entry in told] == list(inside)
-    assert [entry["mean_width"] for entry in told] == pytest.approx(list(2 * half))
+    assert [entry["mean_width"] for entry in told] == pytest.approx(list(width))
     card = (outcome.model_folder / "card.md").read_text()
     assert f"difficulty: 90 % intervals hold the score of {inside[0]:.1%} of 8" in card
     assert "Calibrated on 24 performances" in card
@@ -235,31 +245,10 @@ def test_score_tells_intervals_to_people_and_programs(
         assert main(["score", str(calibrated), str(one), "--json", *flags]) == 0
         entry = json.loads(capsys.readouterr().out)[0]["targets"][0]
         low, high = entry["interval"]
-        assert (low + high) / 2 == pytest.approx(entry["score"])
+        assert low < entry["quantiles"]["0.5"] < high
         assert entry["confidence"] == float((flags or ["", "0.9"])[1])
         widths.append(high - low)
     assert widths[1] < widths[0] <= widths[2]
-
-
-def test_score_per_grade_takes_the_errors_of_the_predicted_grade(
-    calibrated: Path, generated: Dataset, capsys: pytest.CaptureFixture[str]
-) -> None:
-    scorer = Scorer.load(calibrated, confidence=0.5, per_grade=True)
-    calibration = scorer.info.calibration
-    assert calibration is not None and calibration.grades_NK is not None
-    predictions = scorer.score_many(list(generated.clips))
-    edges_KG = scorer.model.first.edges_KG.numpy()
-    seen = set()
-    for prediction in predictions:
-        for k, entry in enumerate(prediction.targets):
-            grade = int((entry.score >= edges_KG[k, 1:-1]).sum())
-            own = np.abs(calibration.errors[calibration.grades_NK[:, k] == grade, k])
-            own = own if len(own) else np.abs(calibration.errors[:, k])
-            half = np.sort(own)[int(np.ceil((len(own) + 1) / 2)) - 1]
-            assert entry.interval is not None
-            assert entry.interval[1] - entry.score == pytest.approx(half, abs=1e-4)
-            seen.add((k, grade))
-    assert len(seen) > 2
 
 
 def test_a_plain_model_gives_no_interval_and_refuses_a_confidence(
@@ -269,9 +258,8 @@ def test_a_plain_model_gives_no_interval_and_refuses_a_confidence(
     assert main(["score", str(plain), str(one), "--json"]) == 0
     entry = json.loads(capsys.readouterr().out)[0]["targets"][0]
     assert entry["interval"] is None and entry["confidence"] is None
-    for flags in (["--confidence", "0.9"], ["--per-grade"]):
-        assert main(["score", str(plain), str(one), *flags]) == 1
-        assert "was not calibrated" in capsys.readouterr().err
+    assert main(["score", str(plain), str(one), "--confidence", "0.9"]) == 1
+    assert "was not calibrated" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -288,23 +276,14 @@ def test_a_confidence_that_cannot_be_had_gets_a_sentence(
     assert re.search(match, capsys.readouterr().err)
 
 
-def test_a_calibration_without_grades_has_no_intervals_per_grade(calibrated: Path) -> None:
-    scorer = Scorer.load(calibrated)
-    calibration = scorer.info.calibration
-    assert calibration is not None
-    info = replace(scorer.info, calibration=replace(calibration, grades_NK=None))
-    with pytest.raises(CofinalError, match=r"knows no grades.*leave out --per-grade"):
-        Scorer(scorer.model, info, per_grade=True)
-
-
 @pytest.mark.parametrize(
     ("content", "match"),
     [
         (None, "cannot read .*expected the calibration of a model"),
         ("{", "is not JSON"),
         ("[]", "is no calibration"),
-        ('{"predicted": [[NaN, 1]], "scores": [[1, 1]], "grades": null}', "not finite"),
-        ('{"predicted": [[1]], "scores": [[1]], "grades": null}', "calibrates 1 targets, the mod"),
+        ('{"reach": [[NaN, 1]], "held_out": []}', "not finite"),
+        ('{"reach": [[1]], "held_out": []}', "calibrates 1 targets, the mod"),
     ],
 )
 def test_a_damaged_calibration_gets_a_sentence(

@@ -18,10 +18,10 @@ from cofinal.evaluation.intervals import (
     Calibration,
     calibrate,
     check_possible,
-    half_width,
     least_performances,
     rank,
 )
+from distributions_around import around
 
 CONFIDENCES = [0.5, 0.8, 0.9, 0.95]
 # Two-sided chance that a correct program fails one coverage test; seeds are fixed.
@@ -44,13 +44,13 @@ def simulated(
 
 @pytest.mark.parametrize("count", [9, 10, 37, 100, 399])
 @pytest.mark.parametrize("confidence", ["0.25", "0.5", "0.7", "0.85", "0.9"])
-def test_the_half_width_is_the_order_statistic_of_the_closed_form(
+def test_even_distributions_give_the_order_statistic_of_the_closed_form(
     count: int, confidence: str
 ) -> None:
     rng = np.random.default_rng(count)
     predicted, scores = simulated(rng, count)
     new = rng.uniform(-10, 60, (7, 2))
-    intervals = calibrate(predicted, scores).intervals(new, float(confidence))
+    intervals = calibrate(around(predicted), scores).intervals(around(new), float(confidence))
     for k in range(2):
         half = closed_form(scores[:, k] - predicted[:, k], confidence)
         np.testing.assert_allclose(intervals[:, k, 0], new[:, k] - half, rtol=0, atol=1e-9)
@@ -60,64 +60,64 @@ def test_the_half_width_is_the_order_statistic_of_the_closed_form(
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e12])
 def test_intervals_follow_the_scale_of_the_scores(scale: float) -> None:
     predicted, scores = simulated(np.random.default_rng(0), 30)
-    unit = calibrate(predicted, scores).intervals(predicted, 0.9)
-    scaled = calibrate(predicted * scale, scores * scale).intervals(predicted * scale, 0.9)
-    np.testing.assert_allclose(scaled / scale, unit, rtol=1e-9)
+    unit, scaled = around(predicted, 50.0), around(predicted * scale, 50.0 * scale)
+    expected = calibrate(unit, scores).intervals(unit, 0.9)
+    found = calibrate(scaled, scores * scale).intervals(scaled, 0.9)
+    np.testing.assert_allclose(found / scale, expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("half_width", [0.5, 4.0, 100.0])
 @pytest.mark.parametrize("confidence", CONFIDENCES)
-def test_coverage_over_many_draws_is_what_theory_says(confidence: float) -> None:
-    # Over draws of calibration set and one new performance, coverage is exactly k / (N + 1).
+def test_coverage_over_many_draws_is_what_theory_says(confidence: float, half_width: float) -> None:
+    # Over draws of calibration set and one new performance, coverage is exactly k / (N + 1), be
+    # the distributions far too narrow, so that most scores lie beyond them, or far too wide.
     rng = np.random.default_rng(int(confidence * 100))
     count, draws = 57, 1500
     hits = np.zeros(2, dtype=int)
     for _ in range(draws):
-        calibration = calibrate(*simulated(rng, count))
-        predicted, scores = simulated(rng, 1)
-        low, high = np.moveaxis(calibration.intervals(predicted, confidence), -1, 0)
-        hits += ((low <= scores) & (scores <= high))[0]
+        predicted, scores = simulated(rng, count + 1)
+        every = around(predicted, half_width)
+        calibration = calibrate(every[1:], scores[1:])
+        low, high = np.moveaxis(calibration.intervals(every[:1], confidence), -1, 0)
+        hits += ((low <= scores[:1]) & (scores[:1] <= high))[0]
     expected = math.ceil((count + 1) * Fraction(str(confidence))) / (count + 1)
     assert confidence <= expected < confidence + 1 / (count + 1)
     for hit in hits:
         assert scipy.stats.binomtest(int(hit), draws, expected).pvalue > RISK
 
 
-def test_intervals_per_grade_mend_what_pooled_ones_break_where_noise_differs() -> None:
+def test_an_interval_is_wide_where_the_model_is_unsure_and_holds_as_often_there() -> None:
     rng = np.random.default_rng(5)
-    spread = np.array([0.5, 1.0, 4.0])
 
     def draw(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        grades = rng.integers(3, size=(count, 1))
-        predicted = 10.0 * grades + rng.uniform(0, 10, (count, 1))
-        return predicted, predicted + rng.normal(0, spread[grades]), grades
+        spread = rng.choice([0.5, 1.0, 4.0], (count, 1))
+        predicted = rng.uniform(0, 30, (count, 1))
+        return predicted, predicted + rng.uniform(-1, 1, (count, 1)) * spread, spread
 
-    shares: dict[str, list[np.ndarray]] = {"pooled": [], "graded": []}
+    shares: dict[str, list[np.ndarray]] = {"alike": [], "own": []}
     for _ in range(40):
-        calibration = calibrate(*draw(300))
-        predicted, scores, grades = draw(600)
-        for name, given in (("pooled", None), ("graded", grades)):
-            low, high = np.moveaxis(calibration.intervals(predicted, 0.9, given), -1, 0)
-            inside = (low <= scores) & (scores <= high)
-            shares[name].append(np.array([inside[grades == g].mean() for g in range(3)]))
-    pooled, graded = (np.mean(shares[name], axis=0) for name in ("pooled", "graded"))
-    assert pooled[0] > 0.99 and pooled[2] < 0.8
-    # About 100 calibration performances a grade spread coverage by 0.03; the mean of 40 by 0.005.
-    np.testing.assert_allclose(graded, 0.9, atol=0.02)
+        known, new = draw(300), draw(600)
+        # What the model says is half as wide as it should be, everywhere alike.
+        for name, widths in (("alike", (5.0, 5.0)), ("own", (known[2] / 2, new[2] / 2))):
+            calibration = calibrate(around(known[0], widths[0]), known[1])
+            found = calibration.intervals(around(new[0], widths[1]), 0.9)
+            low, high = np.moveaxis(found, -1, 0)
+            inside = (low <= new[1]) & (new[1] <= high)
+            shares[name].append(np.array([inside[new[2] == s].mean() for s in (0.5, 1.0, 4.0)]))
+    alike, own = (np.mean(shares[name], axis=0) for name in ("alike", "own"))
+    assert alike[0] > 0.99 and alike[2] < 0.8
+    # About 300 calibration performances spread coverage by 0.017; the mean of 40 by 0.003.
+    np.testing.assert_allclose(own, 0.9, atol=0.02)
 
 
-def test_a_grade_with_too_few_performances_is_served_by_all() -> None:
-    predicted, scores = simulated(np.random.default_rng(2), 59)
-    grades = np.zeros((59, 2), dtype=int)
-    grades[:9], grades[9:17] = 1, 2  # 9 are enough for 0.9, 8 are not
-    calibration = calibrate(predicted, scores, grades)
-    new, asked = np.zeros((4, 2)), np.repeat([[0], [1], [2], [7]], 2, axis=1)
-    half = calibration.intervals(new, 0.9, asked)[..., 1]
-    errors = scores - predicted
-    for k in range(2):
-        everybody = closed_form(errors[:, k], "0.9")
-        expected = [closed_form(errors[17:, k], "0.9"), closed_form(errors[:9, k], "0.9")]
-        np.testing.assert_allclose(half[:, k], [*expected, everybody, everybody], atol=1e-12)
-        assert len(set(half[:3, k])) == 3
+def test_performances_without_a_score_calibrate_their_other_targets() -> None:
+    predicted, scores = simulated(np.random.default_rng(3), 40)
+    scores[:25, 1] = np.nan
+    calibration = calibrate(around(predicted), scores)
+    assert list(map(len, calibration.reach)) == [40, 15] and len(calibration) == 15
+    half = calibration.intervals(around(predicted), 0.9)[0, :, 1] - predicted[0]
+    assert half[0] == pytest.approx(closed_form((scores - predicted)[:, 0], "0.9"))
+    assert half[1] == pytest.approx(closed_form((scores - predicted)[25:, 1], "0.9"))
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,13 @@ def test_a_grade_with_too_few_performances_is_served_by_all() -> None:
 def test_the_least_number_is_enough_and_one_less_is_not(confidence: float, least: int) -> None:
     assert least_performances(confidence) == least
     errors = np.arange(1.0, least + 1)[:, None]
-    calibration = calibrate(np.zeros_like(errors), errors)
+    calibration, new = calibrate(around(np.zeros_like(errors)), errors), around(np.zeros((1, 1)))
     # All calibration errors are needed, save for confidences that one performance gives anyway.
-    assert calibration.intervals(np.zeros((1, 1)), confidence)[0, 0, 1] == least
+    assert calibration.intervals(new, confidence)[0, 0, 1] == pytest.approx(least)
     if least > 1:
-        fewer = calibrate(np.zeros((least - 1, 1)), errors[1:])
+        fewer = calibrate(around(np.zeros((least - 1, 1))), errors[1:])
         with pytest.raises(CofinalError, match=f"^{least - 1} calibration .* which needs {least};"):
-            fewer.intervals(np.zeros((1, 1)), confidence)
+            fewer.intervals(new, confidence)
 
 
 @pytest.mark.parametrize("hundredths", range(1, 100))
@@ -174,8 +174,9 @@ def test_mapie_gives_the_same_widths(
     for count in range(least_performances(confidence), 161):
         error_N = rng.exponential(size=count) * rng.choice([-1, 1], count)
         expected = mapie_half_width(error_N, confidence)
-        ours = half_width(error_N, confidence)
-        if ours != expected:
+        calibration = calibrate(around(np.zeros((count, 1))), error_N[:, None])
+        ours = calibration.intervals(around(np.zeros((1, 1))), confidence)[0, 0, 1]
+        if ours != pytest.approx(expected):
             # Where (N + 1) confidence is whole, binary rounding may take MAPIE one rank further.
             assert ((count + 1) * Fraction(str(confidence))).denominator == 1
             assert expected == np.sort(np.abs(error_N))[rank(count, confidence)]
@@ -189,18 +190,29 @@ def test_a_confidence_that_is_none_gets_a_sentence(confidence: float) -> None:
 
 def test_a_calibration_comes_back_from_json_and_gives_the_same_intervals() -> None:
     predicted, scores = simulated(np.random.default_rng(1), 30)
-    grades = np.random.default_rng(1).integers(2, size=(30, 2))
-    for given in (grades, None):
-        calibration = calibrate(predicted, scores, given)
-        text = json.dumps(calibration.to_json(), allow_nan=False)
-        again = Calibration.from_json(json.loads(text), "a file")
-        assert again == calibration and hash(again) == hash(calibration)
-        np.testing.assert_array_equal(
-            again.intervals(predicted, 0.9, given), calibration.intervals(predicted, 0.9, given)
-        )
+    calibration = calibrate(around(predicted), scores)
+    text = json.dumps(calibration.to_json(), allow_nan=False)
+    again = Calibration.from_json(json.loads(text), "a file")
+    assert again == calibration and hash(again) == hash(calibration)
+    np.testing.assert_array_equal(
+        again.intervals(around(predicted), 0.9), calibration.intervals(around(predicted), 0.9)
+    )
 
 
-GOOD = {"predicted": [[1.0], [2.0]], "scores": [[1.0], [3.0]], "grades": [[0], [1]]}
+def test_a_calibration_holds_no_order_of_performances_and_how_they_did() -> None:
+    predicted, scores = simulated(np.random.default_rng(1), 30)
+    calibration = calibrate(around(predicted), scores)
+    shuffled = np.random.default_rng(2).permutation(30)
+    again = calibrate(around(predicted[shuffled]), scores[shuffled])
+    for k in range(2):
+        np.testing.assert_array_equal(again.reach[k], calibration.reach[k])
+        rank_correlation = scipy.stats.spearmanr(predicted[:, k], scores[:, k])[0]
+        assert calibration.held_out[k].srcc == pytest.approx(rank_correlation)
+        error = np.abs(predicted[:, k] - scores[:, k]).mean()
+        assert calibration.held_out[k].mae == pytest.approx(error)
+
+
+GOOD = {"reach": [[0.0, 0.25]], "held_out": [{"srcc": None, "mae": 1.0}]}
 
 
 @pytest.mark.parametrize(
@@ -210,22 +222,23 @@ GOOD = {"predicted": [[1.0], [2.0]], "scores": [[1.0], [3.0]], "grades": [[0], [
         [],
         3,
         {},
-        {"predicted": [[1.0]], "scores": [[1.0]]},
-        GOOD | {"scores": [[1.0]]},
-        GOOD | {"scores": [[1.0], [math.nan]]},
-        GOOD | {"predicted": [[1.0], [math.inf]]},
-        GOOD | {"predicted": [[1e308], [0.0]], "scores": [[-1e308], [0.0]]},
-        GOOD | {"predicted": [[10**400], [0.0]]},
-        GOOD | {"predicted": [[1.0], [2.0, 3.0]]},
-        GOOD | {"predicted": [1.0, 2.0], "scores": [1.0, 2.0]},
-        GOOD | {"predicted": [], "scores": [], "grades": []},
-        GOOD | {"predicted": [["a"], ["b"]]},
-        GOOD | {"predicted": {"a": 1}},
-        GOOD | {"grades": [[0]]},
-        GOOD | {"grades": [[0], [-1]]},
-        GOOD | {"grades": [[0.5], [1.0]]},
-        GOOD | {"grades": [[10**30], [1]]},
-        GOOD | {"grades": "many"},
+        {"reach": [[0.1]]},
+        GOOD | {"reach": []},
+        GOOD | {"reach": [[]]},
+        GOOD | {"reach": [[0.2, 0.1]]},
+        GOOD | {"reach": [[-0.1, 0.1]]},
+        GOOD | {"reach": [[0.1, math.nan]]},
+        GOOD | {"reach": [[0.1, math.inf]]},
+        GOOD | {"reach": [[10**400]]},
+        GOOD | {"reach": [[0.1, [0.2]]]},
+        GOOD | {"reach": [0.1, 0.2]},
+        GOOD | {"reach": [["a"]]},
+        GOOD | {"reach": {"a": 1}},
+        GOOD | {"reach": [[0.1], [0.2]]},
+        GOOD | {"held_out": 3},
+        GOOD | {"held_out": ["well"]},
+        GOOD | {"held_out": [{"srcc": "high", "mae": 1.0}]},
+        GOOD | {"held_out": [{"srcc": 0.5}]},
     ],
 )
 def test_a_file_that_is_no_calibration_gets_a_sentence(value: Any) -> None:
@@ -234,37 +247,40 @@ def test_a_file_that_is_no_calibration_gets_a_sentence(value: Any) -> None:
 
 
 def test_huge_but_finite_values_give_finite_intervals() -> None:
-    errors = np.full((20, 1), 1e300)
-    assert np.isfinite(calibrate(np.zeros((20, 1)), errors).intervals([[1.0]], 0.9)).all()  # type: ignore[arg-type]
+    calibration = calibrate(around(np.zeros((20, 1))), np.full((20, 1), 1e300))
+    assert np.isfinite(calibration.intervals(around([[1.0]]), 0.9)).all()
 
 
 @pytest.mark.parametrize(
-    ("predicted", "grades", "match"),
+    ("predicted", "match"),
     [
-        (np.zeros(3), None, r"shape \(3,\); the calibration has 2 targets"),
-        (np.zeros((3, 1)), None, r"shape \(3, 1\); the calibration has 2 targets"),
-        (np.full((3, 2), np.nan), None, "not finite"),
-        (np.zeros((3, 2)), np.zeros((3, 2), dtype=int), "knows no grades"),
+        (np.zeros(3), r"shape \(3,\); the calibration has 2 targets"),
+        (np.zeros((3, 1)), r"shape \(3, 1\); the calibration has 2 targets"),
+        (np.full((3, 2), np.nan), "not finite"),
     ],
 )
-def test_predictions_that_do_not_fit_get_a_sentence(
-    predicted: np.ndarray, grades: np.ndarray | None, match: str
-) -> None:
-    calibration = calibrate(*simulated(np.random.default_rng(0), 20))
+def test_predictions_that_do_not_fit_get_a_sentence(predicted: np.ndarray, match: str) -> None:
+    known, scores = simulated(np.random.default_rng(0), 20)
+    calibration = calibrate(around(known), scores)
     with pytest.raises(CofinalError, match=match):
-        calibration.intervals(predicted, 0.9, grades)
+        calibration.intervals(around(predicted), 0.9)
 
 
-def test_grades_of_another_shape_get_a_sentence() -> None:
-    predicted, scores = simulated(np.random.default_rng(0), 20)
-    calibration = calibrate(predicted, scores, np.zeros((20, 2), dtype=int))
-    with pytest.raises(CofinalError, match="grades are int64 of shape"):
-        calibration.intervals(predicted, 0.9, np.zeros((3, 2), dtype=int))
-
-
-def test_nothing_to_score_gives_nothing() -> None:
-    calibration = calibrate(*simulated(np.random.default_rng(0), 20))
-    assert calibration.intervals(np.zeros((0, 2)), 0.9).shape == (0, 2, 2)
+@pytest.mark.parametrize(
+    ("predicted", "scores", "match"),
+    [
+        (np.zeros((3, 2)), np.zeros((3, 1)), "expected the same"),
+        (np.zeros((0, 1)), np.zeros((0, 1)), "expected the same"),
+        (np.full((3, 1), np.nan), np.zeros((3, 1)), "not finite"),
+        (np.zeros((3, 1)), np.full((3, 1), np.inf), "not finite"),
+        (np.zeros((3, 1)), np.full((3, 1), np.nan), "not finite"),
+    ],
+)
+def test_what_cannot_calibrate_gets_a_sentence(
+    predicted: np.ndarray, scores: np.ndarray, match: str
+) -> None:
+    with pytest.raises(CofinalError, match=match):
+        calibrate(around(predicted), scores)
 
 
 def test_coverage_counts_ends_and_has_the_clopper_pearson_interval() -> None:

@@ -28,6 +28,7 @@ from cofinal.config import (
     override,
 )
 from cofinal.data.dataset import Dataset
+from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
 from cofinal.evaluation import predictions
 from cofinal.evaluation.evaluate import evaluate
@@ -182,22 +183,18 @@ def test_a_prediction_that_is_no_number_is_an_error_with_its_performance(
     monkeypatch: pytest.MonkeyPatch,
     value: float,
 ) -> None:
-    original = predictions.predict_scores
+    original = predictions.predict_distributions
     identifier = generated.split("test").ids[2]
     clips = generated.clips[generated.ids.index(identifier)]
 
-    def faulty(model: Any, seen: Any, *rest: Any) -> np.ndarray:
-        points_NK = original(model, seen, *rest)
+    def faulty(model: Any, seen: Any, *rest: Any) -> ScoreDistribution:
+        found = original(model, seen, *rest)
         for i, values in enumerate(seen):
             if np.array_equal(values, clips):
-                points_NK[i, 1] = value
-        return points_NK
+                found.points[i, 1] = value
+        return found
 
-    def graded(model: Any, held_out: Dataset) -> predictions.Answer:
-        return predictions.Answer(faulty(model, held_out.clips))
-
-    monkeypatch.setattr(predictions, "predict_scores", faulty)
-    monkeypatch.setattr(predictions, "predict_grades", graded)
+    monkeypatch.setattr(predictions, "predict_distributions", faulty)
     told = rf"ridge predicts {value} points of execution for performance {identifier}, expected"
     with pytest.raises(CofinalError, match=told):
         evaluate(generated, RIDGE, KFOLD)
@@ -272,9 +269,16 @@ def no_predictions(arrays: dict[str, np.ndarray], values: dict[str, Any]) -> Non
     arrays["guesses"] = arrays.pop("predictions")
 
 
-def grades_without_edges(arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
-    arrays["grade_probabilities"] = np.ones((*arrays["predictions"].shape, 1))
-    arrays.pop("grade_edges", None)
+def edges_of_one_target(arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
+    arrays["grade_edges"] = arrays["grade_edges"][:1]
+
+
+def another_mean(arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
+    arrays["points"] = arrays["points"] + 1.0
+
+
+def knots_without_points(arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
+    arrays.pop("points")
 
 
 def a_choice(arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
@@ -285,7 +289,8 @@ def a_choice(arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
     "damage",
     [
         *(other_ids, another_shape, not_a_number, whole_numbers),
-        *(text_for_seconds, no_predictions, grades_without_edges, a_choice),
+        *(text_for_seconds, no_predictions, edges_of_one_target, a_choice),
+        *(another_mean, knots_without_points),
         *(b"", b"no tensors", "half", "other"),
     ],
     ids=lambda damage: getattr(damage, "__name__", repr(damage)),

@@ -19,7 +19,6 @@ from material import CLIP_FRAMES, FPS, HOSTILE, MARGIN_FRAMES, Material, brightn
 from material import make_material as made
 from material import report as run_report
 from PIL import Image
-from scipy.stats import spearmanr
 
 from certain import certain
 from cofinal.cli.main import main
@@ -345,10 +344,10 @@ def test_quality_without_a_test_split_is_that_of_the_calibration(material: Mater
     facts = model_facts(scorer.model, replace(scorer.info, measured={}))
     calibration = scorer.info.calibration
     assert calibration is not None and facts.measured_on == "calibration"
-    for k, quality in enumerate(facts.quality):
-        seen_N, given_N = calibration.predicted_NK[:, k], calibration.scores_NK[:, k]
-        assert quality.srcc == pytest.approx(spearmanr(seen_N, given_N)[0])
-        assert quality.mae == pytest.approx(np.abs(seen_N - given_N).mean())
+    assert len(facts.quality) == len(calibration.held_out) == len(scorer.targets)
+    for quality, held_out in zip(facts.quality, calibration.held_out, strict=True):
+        assert (quality.srcc, quality.mae) == (held_out.srcc, held_out.mae)
+        assert quality.performances == len(calibration)
 
 
 def test_bars_reach_their_values_from_the_zero_line() -> None:

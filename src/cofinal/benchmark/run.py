@@ -214,7 +214,10 @@ def method_result(
         grade_chances=grade_chances(dataset, made, position),
         grade_edges=np.mean(edges, axis=0) if edges else None,
         gradings=gradings(dataset, made, position),
-        predicted=with_grades(firsts, predictions[0]),
+        predicted=Predicted(
+            tuple(fold for fold, one in firsts if one.has_distribution),
+            tuple(one.distribution for _, one in firsts if one.has_distribution),
+        ),
     )
 
 
@@ -227,18 +230,18 @@ def grade_chances(
     dataset: Dataset, made: Sequence[FoldPredictions], position: Mapping[str, int]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each target the probabilities (n, G) of all trainings and the true grades (n,) from 0."""
-    graded = [(one.ids, one.grades) for one in made if one.grades]
+    graded = [one for one in made if one.has_grades]
     if not graded:
         return []
-    found = []
-    for k in range(len(dataset.targets)):
-        chances, grades = [], []
-        for ids, said in graded:
-            scores = dataset.scores[[position[identifier] for identifier in ids], k]
-            chances.append(said.chances_nKG[:, k])
-            grades.append(grade_of(scores, said.edges_KG[k]))
-        found.append((np.concatenate(chances), np.concatenate(grades)))
-    return found
+    chances = np.concatenate([one.distribution.grade_probabilities for one in graded])
+    true = np.concatenate([true_grades(dataset, one, position) for one in graded])
+    return [(chances[:, k], true[:, k]) for k in range(len(dataset.targets))]
+
+
+def true_grades(dataset: Dataset, one: FoldPredictions, position: Mapping[str, int]) -> np.ndarray:
+    """Grades (n, K), from 0, that hold the judges' scores, by the edges of the training part."""
+    scores_nK = dataset.scores[[position[identifier] for identifier in one.ids]]
+    return grade_of(scores_nK, one.grade_edges)
 
 
 def gradings(
@@ -247,26 +250,6 @@ def gradings(
     """How the grades of all trainings did, target by target."""
     found = []
     for k, (chance_nG, true_n) in enumerate(grade_chances(dataset, made, position)):
-        printed = [
-            grade_of(one.predictions[:, k], one.grades.edges_KG[k]) for one in made if one.grades
-        ]
+        printed = [one.distribution.grade[:, k] - 1 for one in made if one.has_grades]
         found.append(Grading.of(dataset.targets[k], chance_nG, np.concatenate(printed), true_n))
     return found
-
-
-def with_grades(
-    made: Sequence[tuple[np.ndarray, FoldPredictions]], points_NK: np.ndarray
-) -> Predicted:
-    """Predictions of one repeat and seed with their folds and most probable grades.
-
-    Args:
-        made: positions of the held-out performances, and what was found for them.
-        points_NK: the same predictions, put together.
-    """
-    folds = tuple(held_out for held_out, _ in made)
-    grades_NK = np.zeros(points_NK.shape, dtype=int)
-    for held_out, one in made:
-        if not one.grades:
-            return Predicted(folds, points_NK, None)
-        grades_NK[held_out] = one.grades.chances_nKG.argmax(-1)
-    return Predicted(folds, points_NK, grades_NK)

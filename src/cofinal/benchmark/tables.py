@@ -228,9 +228,16 @@ def coverage_section(protocol: ProtocolResult, confidence: float) -> list[str]:
         return []
     found: list[list[str]] = []
     for label, row in rows:
-        errors = title(row.calibrated_on).lower() + (", per grade" if row.per_grade else "")
         held = with_interval(row.coverage, row.coverage_interval, 3)
-        found.append([label, str(row.target), errors, held, f"{row.mean_width:.2f}"])
+        found.append(
+            [
+                label,
+                str(row.target),
+                title(row.calibrated_on).lower(),
+                held,
+                f"{row.mean_width:.2f}",
+            ]
+        )
     columns = ("method", "target", "calibrated on", "coverage", "mean width, points")
     heading = f"### Prediction intervals of {confidence:.0%}"
     return [heading, "", *markdown_table(columns, found)]

@@ -44,16 +44,14 @@ class PerformancesCommand:
     only_for_videos: ClassVar[tuple[str, ...]] = VIDEO_FLAGS
     """Flags without effect on .npy files."""
 
-    def scorer(
-        self, confidence: float | None = None, per_grade: bool = False, device: str = "cpu"
-    ) -> Scorer:
+    def scorer(self, confidence: float | None = None, device: str = "cpu") -> Scorer:
         """The model, ready to score."""
         from cofinal.methods import use_method
         from cofinal.scorer import Scorer
 
         if self.model_class:
             use_method(self.model_class)
-        return Scorer.load(self.model, confidence, per_grade, device)
+        return Scorer.load(self.model, confidence, device)
 
     def check_performances(self, what: str) -> None:
         """Refuses a command without performances, and flags that concern none of them."""

@@ -38,8 +38,6 @@ class Score(PerformancesCommand):
     """Print everything as JSON, attention included."""
     confidence: float | None = field(default=None, kw_only=True)
     """Confidence of the interval of each score; 0.9 if left out and the model is calibrated."""
-    per_grade: bool = field(default=False, kw_only=True)
-    """Intervals from the errors of the same predicted grade alone, where these are enough."""
 
     # The model itself scores on the device.
     only_for_videos = tuple(name for name in VIDEO_FLAGS if name != "device")
@@ -47,7 +45,7 @@ class Score(PerformancesCommand):
     def run(self) -> int:
         """Scores and prints."""
         self.check_performances("score")
-        scorer = self.scorer(self.confidence, self.per_grade, self.device)
+        scorer = self.scorer(self.confidence, self.device)
         predictions = []
         for path in self.performances:
             features = self.features(scorer, path)

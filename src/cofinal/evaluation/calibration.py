@@ -1,10 +1,10 @@
 """On whom a trained model is calibrated: a part kept aside, or everybody, out of folds.
 
-Both give errors of models on performances that these had not seen. A part kept aside has the
-promise of split conformal exactly; out-of-fold errors are those of models trained on four fifths.
+Both give predictions of models for performances that these had not seen. A part kept aside has the
+promise of split conformal exactly; out-of-fold ones come from models trained on four fifths.
 
 Source: split conformal, Lei et al., JASA 2018; folds: cross-conformal, Vovk, "Cross-conformal
-predictors", 2015. Differs: with folds, the errors of all folds are pooled around the prediction of
+predictors", 2015. Differs: with folds, what all folds reached is pooled and applied to the answer of
 the one model trained on everything, as in the naive form of CV+ (Barber et al., 2021).
 
 Letters: N performances, K targets.
@@ -21,6 +21,7 @@ from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
 from cofinal.config import CalibrationSettings, Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset
+from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
 from cofinal.evaluation.evaluate import plan_evaluation
 from cofinal.evaluation.folds import Fold, group_values, make_folds
@@ -29,7 +30,6 @@ from cofinal.evaluation.predictions import predict_finite
 from cofinal.evaluation.runner import run_jobs
 from cofinal.evaluation.store import Store
 from cofinal.models.ensemble import Ensemble
-from cofinal.models.inference import predicted_grades
 from cofinal.progress import track
 
 FOLDS = 5
@@ -111,22 +111,23 @@ def run_calibration(
 
     Args:
         plan: who calibrates.
-        model: the trained model; its grade edges tell the grade of each prediction.
+        model: the trained model.
         preset: how it was trained.
         folder: run folder; finished folds found there are not trained again. None keeps nothing.
         show_progress: whether to show progress on standard error.
     """
     if plan.aside is not None:
-        predicted_NK = predict_finite(model, plan.aside, preset.method)
-        scores_NK = plan.aside.scores
-    elif plan.folds:
-        predicted_NK, scores_NK = np.empty_like(plan.training.scores), plan.training.scores
+        said = predict_finite(model, plan.aside, preset.method)
+        return calibrate(said, plan.aside.scores)
+    if plan.folds:
+        order: list[int] = []
+        each: list[ScoreDistribution] = []
         jobs = [job for _, job in plan_evaluation(plan.training, preset, plan.protocol)]
         answers = run_jobs(plan.training, jobs, Store(folder))
         with track("calibrating", len(jobs), show_progress) as advance:
             for done, (job, (_, found)) in enumerate(zip(jobs, answers, strict=True), 1):
-                predicted_NK[job.fold.held_out] = found.predictions
+                order += job.fold.held_out.tolist()
+                each.append(found.distribution)
                 advance(done, job.fold.name)
-    else:
-        return None
-    return calibrate(predicted_NK, scores_NK, predicted_grades(model, predicted_NK))
+        return calibrate(ScoreDistribution.join(each), plan.training.scores[order])
+    return None

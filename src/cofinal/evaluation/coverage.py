@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import Calibration, Numbers, least_performances
 
@@ -79,10 +80,15 @@ class Predicted:
 
     folds: tuple[np.ndarray, ...]
     """Positions of each fold's held-out performances."""
-    points_NK: np.ndarray
-    """NaN for performances in no fold."""
-    grades_NK: np.ndarray | None
-    """Most probable grade, 0 the lowest; None where the method has no grades."""
+    distributions: tuple[ScoreDistribution, ...]
+    """(n, K) for each fold."""
+
+    def reaches(self, scores_NK: np.ndarray) -> np.ndarray:
+        """How far from the median of its distribution each score lies; NaN in no fold."""
+        reach_NK = np.full(scores_NK.shape, np.nan)
+        for fold, distribution in zip(self.folds, self.distributions, strict=True):
+            reach_NK[fold] = distribution.reach(scores_NK[fold])
+        return reach_NK
 
 
 @dataclass(frozen=True)
@@ -90,8 +96,7 @@ class FoldCoverage(Coverage):
     """How intervals of one target did that were calibrated on other folds."""
 
     calibrated_on: str
-    """Protocol whose errors made the intervals."""
-    per_grade: bool
+    """Protocol whose reaches made the intervals."""
 
 
 def fold_coverage(
@@ -102,11 +107,11 @@ def fold_coverage(
     targets: Sequence[str],
     confidence: float,
 ) -> list[FoldCoverage]:
-    """Coverage and width per target, over all performances alike and per predicted grade.
+    """Coverage and width, a record a target.
 
     Args:
         judged: predictions that get intervals.
-        calibration: predictions whose errors make them; the same, or those of another protocol.
+        calibration: predictions whose reaches make them; the same, or those of another protocol.
             Performances of the fold at hand never take part.
         calibrated_on: name of that protocol, for the result.
         scores_NK: points given.
@@ -116,44 +121,32 @@ def fold_coverage(
     Returns:
         Nothing where folds leave too few performances for the confidence.
     """
-    rows = []
-    for per_grade in (False, True):
-        if per_grade and (judged.grades_NK is None or calibration.grades_NK is None):
-            continue
-        intervals_NK2 = fold_intervals(judged, calibration, scores_NK, confidence, per_grade)
-        known_N = np.isfinite(intervals_NK2).all((1, 2))
-        if not known_N.any():
-            return []
-        for record in coverage(intervals_NK2[known_N], scores_NK[known_N], targets):
-            rows.append(
-                FoldCoverage(**asdict(record), calibrated_on=calibrated_on, per_grade=per_grade)
-            )
-    return rows
+    intervals_NK2 = fold_intervals(judged, calibration, scores_NK, confidence)
+    known_N = np.isfinite(intervals_NK2).all((1, 2))
+    if not known_N.any():
+        return []
+    return [
+        FoldCoverage(**asdict(record), calibrated_on=calibrated_on)
+        for record in coverage(intervals_NK2[known_N], scores_NK[known_N], targets)
+    ]
 
 
 def fold_intervals(
-    judged: Predicted,
-    calibration: Predicted,
-    scores_NK: np.ndarray,
-    confidence: float,
-    per_grade: bool,
+    judged: Predicted, calibration: Predicted, scores_NK: np.ndarray, confidence: float
 ) -> np.ndarray:
-    """Intervals (N, K, 2) in points, each fold's from the errors outside it; NaN where none.
+    """Intervals (N, K, 2) in points, each fold's from the reaches outside it; NaN where none.
 
-    Those errors were made by models that had not seen the performances. Source: Vovk,
+    Those were found by models that had not seen the performances. Source: Vovk,
     "Cross-conformal predictors", 2015. Differs: each fold keeps its own model, so the promise is
     that of split conformal, up to the models' sizes.
     """
     answer = np.full((*scores_NK.shape, 2), np.nan)
-    known_N = np.isfinite(calibration.points_NK).all(1)
-    for fold in judged.folds:
+    reach_NK = calibration.reaches(scores_NK)
+    known_N = np.isfinite(reach_NK).all(1)
+    for fold, distribution in zip(judged.folds, judged.distributions, strict=True):
         outside_N = known_N.copy()
         outside_N[fold] = False
-        if outside_N.sum() < least_performances(confidence):
-            continue
-        grades_nK = grades_BK = None
-        if per_grade and judged.grades_NK is not None and calibration.grades_NK is not None:
-            grades_nK, grades_BK = calibration.grades_NK[outside_N], judged.grades_NK[fold]
-        errors = Calibration(calibration.points_NK[outside_N], scores_NK[outside_N], grades_nK)
-        answer[fold] = errors.intervals(judged.points_NK[fold], confidence, grades_BK)
+        if outside_N.sum() >= least_performances(confidence):
+            outside = Calibration(tuple(np.sort(reach_NK[outside_N].T)))
+            answer[fold] = outside.intervals(distribution, confidence)
     return answer

@@ -1,11 +1,15 @@
-"""Prediction intervals from performances that took no part in training: split conformal.
+"""Prediction intervals from performances that took no part in training: conformal prediction.
 
-Of N calibration performances and a new one, exchangeable with them, the new one's absolute error is
-among the k smallest of all N + 1 with probability k / (N + 1) at least. So the interval reaches the
-k-th smallest calibration error to both sides, k = ceil((N + 1) confidence), which asks k <= N.
+A model's distribution says how likely a score is; held-out performances say how far to trust it.
+The reach of a score is how far from the median of its distribution it lies, in probability. Of N
+calibration performances and a new one, exchangeable with them, the new one's reach is among the k
+smallest of all N + 1 with probability k / (N + 1) at least. So the interval reaches as far as the
+k-th smallest of the calibration performances, k = ceil((N + 1) confidence), which asks k <= N: wide
+where the model is unsure, narrow where it is sure.
 
-Source: Lei et al., "Distribution-free predictive inference for regression", JASA 2018; by grade:
-Vovk et al., "Algorithmic learning in a random world", 2005 (Mondrian). Differs: nothing.
+Source: Chernozhukov et al., "Distributional conformal prediction", PNAS 2021; the rank: Lei et al.,
+"Distribution-free predictive inference for regression", JASA 2018. Differs: beyond the knots of a
+distribution, where its probability has ended, the reach goes on with the distance.
 
 Letters: N calibration performances, B new performances, K targets.
 """
@@ -14,13 +18,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
+from cofinal.files.fields import record_from
 from cofinal.records import Record
 
 # What `cofinal score` promises unless told otherwise.
@@ -29,7 +35,7 @@ Numbers = np.ndarray | Sequence[Sequence[float]]
 
 
 def rank(performances: int, confidence: float) -> int:
-    """k, the rank of the error that the interval reaches; beyond N where N is too small.
+    """k, the rank of the reach that the interval has; beyond N where N is too small.
 
     In decimals: 10 x 0.9 is 9, but a little more in binary, which would take one rank too many.
     """
@@ -39,7 +45,7 @@ def rank(performances: int, confidence: float) -> int:
 def least_performances(confidence: float) -> int:
     """The fewest calibration performances that give an interval of this confidence c.
 
-    The k-th smallest error exists if ceil((N + 1) c) <= N, that is (N + 1) c <= N, N being whole:
+    The k-th smallest reach exists if ceil((N + 1) c) <= N, that is (N + 1) c <= N, N being whole:
     N >= c / (1 - c) = 1 / (1 - c) - 1. So 9 for 0.9, 19 for 0.95, 99 for 0.99.
 
     Raises:
@@ -62,134 +68,110 @@ def check_possible(performances: int, confidence: float) -> None:
         )
 
 
-def half_width(error_N: np.ndarray, confidence: float) -> float:
-    """How far an interval reaches to both sides, in points.
-
-    Args:
-        error_N: score minus prediction of each calibration performance; only sizes count.
-        confidence: see `least_performances`, which N must not be below.
-    """
-    k = rank(len(error_N), confidence)
-    return float(np.partition(np.abs(error_N), k - 1)[k - 1])
-
-
-def calibrate(
-    predicted_NK: Numbers, scores_NK: Numbers, grades_NK: np.ndarray | None = None
-) -> Calibration:
+def calibrate(distribution: ScoreDistribution, scores_NK: Numbers) -> Calibration:
     """Keeps what intervals are made of.
 
     Args:
-        predicted_NK: points predicted for performances that took no part in training.
-        scores_NK: points given by the judges.
-        grades_NK: predicted grades, 0 the lowest, for intervals per grade.
+        distribution: (N, K) distributions of performances that took no part in training.
+        scores_NK: points given by the judges; not a number where they gave none.
 
     Raises:
-        CofinalError: shapes that differ, or values that are not finite.
+        CofinalError: shapes that differ, values that are not finite, or a target without scores.
     """
+    scores_NK = np.asarray(scores_NK, dtype=np.float64)
+    shape = distribution.levels.shape[:-1]
+    if len(shape) != 2 or 0 in shape or scores_NK.shape != shape:
+        raise CofinalError(
+            f"calibration distributions have shape {shape} and scores {scores_NK.shape}; "
+            "expected the same (performances, targets)"
+        )
+    reach_NK = distribution.reach(scores_NK)
+    given_NK = ~np.isnan(scores_NK)
+    if not (np.isfinite(reach_NK) | ~given_NK).all() or not given_NK.any(0).all():
+        raise CofinalError(
+            "calibration distributions or scores hold a value that is not finite; "
+            "calibrate on performances with scores"
+        )
     return Calibration(
-        np.asarray(predicted_NK, dtype=np.float64),
-        np.asarray(scores_NK, dtype=np.float64),
-        None if grades_NK is None else np.asarray(grades_NK),
+        tuple(np.sort(reach_N[~np.isnan(reach_N)]) for reach_N in reach_NK.T),
+        tuple(map(HeldOut.of, distribution.score.T, scores_NK.T)),
     )
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """How the predictions did that a calibration rests on, for one target."""
+
+    srcc: float | None
+    """Spearman's rank correlation with the judges; None where it is not defined."""
+    mae: float | None
+    """Mean absolute error in points."""
+
+    @classmethod
+    def of(cls, predicted_N: np.ndarray, score_N: np.ndarray) -> HeldOut:
+        """Measures predictions; scores that are not a number were not given."""
+        from cofinal.evaluation.metrics import mae, srcc  # they need SciPy, which scoring does not
+
+        given_N = ~np.isnan(score_N)
+        predicted_N, score_N = predicted_N[given_N], score_N[given_N]
+        return cls(srcc(predicted_N, score_N), mae(predicted_N, score_N))
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration(Record):
-    """Predictions for performances that took no part in training, with the judges' scores."""
+    """How far scores of performances that were not trained on lay from the median: no more."""
 
-    predicted_NK: np.ndarray = field(repr=False)
-    """Points, float64."""
-    scores_NK: np.ndarray = field(repr=False)
-    """Points, float64."""
-    grades_NK: np.ndarray | None = field(default=None, repr=False)
-    """Predicted grade of each, 0 the lowest; None where the method has no grades."""
+    reach: tuple[np.ndarray, ...] = field(repr=False)
+    """For each of K targets the reaches of its N calibration performances, sorted."""
+    held_out: tuple[HeldOut, ...] = ()
+    """How these predictions did, for each target; empty where it is not known."""
 
     def __post_init__(self) -> None:
-        shape = np.shape(self.predicted_NK)
-        if len(shape) != 2 or 0 in shape or np.shape(self.scores_NK) != shape:
-            raise CofinalError(
-                f"calibration predictions have shape {shape} and scores "
-                f"{np.shape(self.scores_NK)}; expected the same (performances, targets)"
-            )
-        with np.errstate(over="ignore", invalid="ignore"):
-            if not np.isfinite(self.errors).all():
-                raise CofinalError(
-                    "calibration predictions or scores hold a value that is not finite; "
-                    "calibrate on performances with scores"
-                )
-        if self.grades_NK is not None:
-            _check_grades(self.grades_NK, shape)
+        for reach_N in self.reach:
+            if reach_N.ndim != 1 or not len(reach_N) or reach_N.dtype != np.float64:
+                raise CofinalError("reaches are no list of numbers for each target")
+            if not np.isfinite(reach_N).all() or reach_N[0] < 0 or (np.diff(reach_N) < 0).any():
+                raise CofinalError("reaches are not finite, below zero, or not in order")
+        if not self.reach or len(self.held_out) not in (0, len(self.reach)):
+            raise CofinalError("there are no reaches, or measures of other targets")
 
     def __len__(self) -> int:
-        return len(self.predicted_NK)
+        """The fewest performances that a target's intervals rest on."""
+        return min(map(len, self.reach))
 
-    @property
-    def errors(self) -> np.ndarray:
-        """Score minus prediction (N, K), in points."""
-        return self.scores_NK - self.predicted_NK
-
-    def intervals(
-        self, predicted_BK: np.ndarray, confidence: float, grades_BK: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Intervals (B, K, 2) in points: lower and upper end around each prediction.
+    def intervals(self, distribution: ScoreDistribution, confidence: float) -> np.ndarray:
+        """Intervals (B, K, 2) in points: lower and upper end for each distribution (B, K).
 
         They are not clipped to the model's score range: judges may leave it, and an end beyond it
         says how little is known there.
 
         Args:
-            predicted_BK: new predictions, in points.
+            distribution: what the model says of new performances.
             confidence: share of exchangeable performances whose interval holds their score.
-            grades_BK: predicted grades, 0 the lowest; given, errors of calibration performances of
-                the same predicted grade count alone, and the promise holds in each such grade. A
-                grade with too few of them (see `least_performances`) is served by all.
 
         Raises:
-            CofinalError: other shapes, a confidence that N performances cannot give, or grades
-                asked of a calibration without.
+            CofinalError: other shapes, or a confidence that N performances cannot give.
         """
-        predicted_BK = np.asarray(predicted_BK, dtype=np.float64)
-        grades_BK = None if grades_BK is None else np.asarray(grades_BK)
         check_possible(len(self), confidence)
-        self._check_new(predicted_BK, grades_BK)
-        half_BK = np.empty(predicted_BK.shape)
-        for k, error_N in enumerate(self.errors.T):
-            half_BK[:, k] = half_width(error_N, confidence)
-            if grades_BK is None or self.grades_NK is None:
-                continue
-            for grade in np.unique(grades_BK[:, k]):
-                own_N = self.grades_NK[:, k] == grade
-                if own_N.sum() >= least_performances(confidence):
-                    half = half_width(error_N[own_N], confidence)
-                    half_BK[grades_BK[:, k] == grade, k] = half
-        return np.stack([predicted_BK - half_BK, predicted_BK + half_BK], axis=-1)
-
-    def _check_new(self, predicted_BK: np.ndarray, grades_BK: np.ndarray | None) -> None:
-        targets = self.predicted_NK.shape[1]
-        if predicted_BK.ndim != 2 or predicted_BK.shape[1] != targets:
+        shape, targets = distribution.levels.shape[:-1], len(self.reach)
+        if len(shape) != 2 or shape[1] != targets:
             raise CofinalError(
-                f"predictions have shape {predicted_BK.shape}; the calibration has {targets} "
-                f"targets, expected (performances, {targets})"
+                f"distributions have shape {shape}; the calibration has {targets} targets, "
+                f"expected (performances, {targets})"
             )
-        if not np.isfinite(predicted_BK).all():
+        if not np.isfinite(distribution.score).all():
             raise CofinalError(
-                "predictions hold a value that is not finite; give intervals to finite ones only"
+                "distributions hold a value that is not finite; give intervals to finite ones only"
             )
-        if grades_BK is None:
-            return
-        if self.grades_NK is None:
-            raise CofinalError(
-                "the calibration knows no grades, so there are no intervals per grade; "
-                "train a method that has grades, or ask for intervals over all performances"
-            )
-        _check_grades(grades_BK, predicted_BK.shape)
+        ranks = [rank(len(reach_N), confidence) - 1 for reach_N in self.reach]
+        reach_K = np.array([reach_N[k] for reach_N, k in zip(self.reach, ranks, strict=True)])
+        return distribution.interval(reach_K)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for JSON; `from_json` reads them back."""
-        grades = None if self.grades_NK is None else self.grades_NK.tolist()
         return {
-            "predicted": self.predicted_NK.tolist(),
-            "scores": self.scores_NK.tolist(),
-            "grades": grades,
+            "reach": [reach_N.tolist() for reach_N in self.reach],
+            "held_out": [asdict(entry) for entry in self.held_out],
         }
 
     @classmethod
@@ -200,20 +182,9 @@ class Calibration(Record):
             CofinalError: anything else; `where` names the file.
         """
         try:
-            grades = value["grades"]
-            return cls(
-                np.array(value["predicted"], dtype=np.float64),
-                np.array(value["scores"], dtype=np.float64),
-                None if grades is None else np.array(grades),
-            )
-        except (KeyError, TypeError, ValueError, OverflowError, CofinalError) as error:
+            held_out = [record_from(HeldOut, entry, "held_out") for entry in value["held_out"]]
+            reach = [np.array(reach_N, dtype=np.float64) for reach_N in value["reach"]]
+            return cls(tuple(reach), tuple(held_out))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             fault = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
             raise CofinalError(f"{where} is no calibration ({fault.splitlines()[0]})") from error
-
-
-def _check_grades(grades: np.ndarray, shape: tuple[int, ...]) -> None:
-    if grades.shape != shape or grades.dtype.kind not in "iu" or (grades < 0).any():
-        raise CofinalError(
-            f"grades are {grades.dtype} of shape {grades.shape}; "
-            f"expected whole numbers from 0 on, of shape {shape}"
-        )

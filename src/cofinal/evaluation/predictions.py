@@ -1,6 +1,6 @@
 """What a method predicts for the held-out performances of a fold, trained with one or more seeds.
 
-Letters: n held-out performances, K targets, G grades.
+Letters: n held-out performances, K targets, G grades, E = G + 1 edges, U knots.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from cofinal.config import Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset
+from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
 from cofinal.evaluation.folds import Fold
 from cofinal.evaluation.metrics import srcc
@@ -26,14 +27,13 @@ from cofinal.models.inference import predict_distributions, predict_scores
 from cofinal.training.loop import train, train_seeds
 from cofinal.training.runs import marks_fingerprint
 
-
-class FoldGrades(NamedTuple):
-    """Grades of the held-out performances of a fold."""
-
-    chances_nKG: np.ndarray
-    """Probability of each grade, lowest first."""
-    edges_KG: np.ndarray
-    """(K, G + 1) points."""
+# Shapes of what is kept, and the kind of its numbers.
+LAYOUT = {
+    "predictions": ("nK", "f"),
+    "levels": ("nKU", "f"),
+    "points": ("nKU", "f"),
+    "grade_edges": ("KE", "f"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,19 +44,34 @@ class FoldPredictions(Finished):
     """The n held-out performances."""
     predictions: np.ndarray
     """(n, K) points, finite."""
-    grade_probabilities: np.ndarray | None = None
-    """(n, K, G), where the method has grades."""
+    levels: np.ndarray | None = None
+    """(n, K, U) knots of the distributions whose means are the predictions; see
+    `ScoreDistribution`. None where epochs were mixed."""
+    points: np.ndarray | None = None
+    """(n, K, U) points at these levels."""
     grade_edges: np.ndarray | None = None
-    """(K, G + 1) points."""
+    """(K, G + 1) points; None where the method knows no grades."""
     chosen: dict[str, Any] = field(default_factory=dict)
     """Settings that nested cross-validation chose."""
 
     @property
-    def grades(self) -> FoldGrades | None:
-        """What was said of grades; None where the method has none."""
-        if self.grade_probabilities is None or self.grade_edges is None:
-            return None
-        return FoldGrades(self.grade_probabilities, self.grade_edges)
+    def distribution(self) -> ScoreDistribution:
+        """(n, K) distributions; asked only of what `has_distribution`."""
+        assert self.levels is not None and self.points is not None
+        edges = self.grade_edges
+        if edges is None:
+            edges = np.full((self.predictions.shape[1], 2), np.nan)
+        return ScoreDistribution(self.levels, self.points, edges)
+
+    @property
+    def has_distribution(self) -> bool:
+        """Whether more than points is known."""
+        return self.levels is not None
+
+    @property
+    def has_grades(self) -> bool:
+        """Whether the distribution is one of known grades."""
+        return self.has_distribution and self.grade_edges is not None
 
 
 @dataclass(frozen=True)
@@ -122,22 +137,17 @@ class FoldJob:
             preset, chosen = choose(training, preset, self.choice, self.protocol, predict)
         if self.protocol.protocol == "best-on-test":
             presets = [with_seed(preset, seed) for seed in self.seeds]
-            answers = [Answer(best_epoch(training, held_out, each)) for each in presets]
+            answers: list[dict[str, Any]] = [
+                {"predictions": best_epoch(training, held_out, each)} for each in presets
+            ]
         else:
             models = train_seeds(training, preset, self.seeds, unfinished, show_progress=False)
-            answers = [predict_grades(model, held_out) for model in models]
+            answers = [everything_of(predict_distributions(m, held_out.clips)) for m in models]
         seconds = round((time.monotonic() - started) / len(self.seeds), 2)
         for answer in answers:
-            refuse_not_finite(answer.points_nK, held_out, preset.method)
+            refuse_not_finite(answer["predictions"], held_out, preset.method)
         return [
-            FoldPredictions(
-                seconds=seconds,
-                ids=held_out.ids,
-                predictions=answer.points_nK,
-                grade_probabilities=answer.chances_nKG,
-                grade_edges=answer.edges_KG,
-                chosen=chosen,
-            )
+            FoldPredictions(seconds=seconds, ids=held_out.ids, chosen=chosen, **answer)
             for answer in answers
         ]
 
@@ -147,18 +157,17 @@ class FoldJob:
             raise ValueError("it is of other performances")
         if found.chosen and (not self.choice or found.chosen not in self.choice.candidates):
             raise ValueError(f"it chose {found.chosen}, which is no candidate")
+        arrays = {name: v for name, v in vars(found).items() if isinstance(v, np.ndarray)}
         sizes = {"n": len(found.ids), "K": len(dataset.targets)}
-        layout = {"predictions": ("nK", "f")}
-        arrays = {"predictions": found.predictions}
-        if (found.grade_probabilities is None) != (found.grade_edges is None):
-            raise ValueError("its grades lack probabilities or edges")
-        if found.grades:
-            arrays |= {"chances": found.grades.chances_nKG, "edges": found.grades.edges_KG}
-            layout |= {"chances": ("nKG", "f"), "edges": ("KE", "f")}
-            sizes |= {"G": arrays["chances"].shape[-1], "E": arrays["edges"].shape[-1]}
-            if sizes["E"] != sizes["G"] + 1 or not np.allclose(arrays["chances"].sum(-1), 1, 1e-3):
-                raise ValueError("its grades' probabilities or edges do not fit")
-        check_layout(arrays, layout, sizes)
+        if "levels" in arrays or "points" in arrays:
+            sizes["U"] = arrays["levels"].shape[-1]
+        if found.grade_edges is not None:
+            sizes["E"] = arrays["grade_edges"].shape[-1]
+        check_layout(arrays, {name: LAYOUT[name] for name in arrays}, sizes)
+        if found.has_distribution and not np.allclose(
+            found.distribution.score, found.predictions, rtol=1e-9
+        ):
+            raise ValueError("its predictions are not the means of its distributions")
 
 
 def fold_identity(
@@ -199,18 +208,19 @@ def protocol_name(protocol: ProtocolSettings) -> str:
 
 def predict(training: Dataset, held_out: Dataset, preset: Preset) -> np.ndarray:
     """Points (n, K) of a model that is trained for them and not kept."""
-    return predict_finite(train(training, preset, show_progress=False), held_out, preset.method)
+    model = train(training, preset, show_progress=False)
+    return predict_finite(model, held_out, preset.method).score
 
 
-def predict_finite(model: Ensemble, dataset: Dataset, method: str) -> np.ndarray:
-    """Points (n, K) of a trained model, all of them finite numbers.
+def predict_finite(model: Ensemble, dataset: Dataset, method: str) -> ScoreDistribution:
+    """Distributions (n, K) of a trained model, whose means are all finite numbers.
 
     Raises:
         CofinalError: one that is not, with its performance.
     """
-    predicted_nK = predict_scores(model, dataset.clips)
-    refuse_not_finite(predicted_nK, dataset, method)
-    return predicted_nK
+    found = predict_distributions(model, dataset.clips)
+    refuse_not_finite(found.score, dataset, method)
+    return found
 
 
 def refuse_not_finite(predicted_nK: np.ndarray, dataset: Dataset, method: str) -> None:
@@ -225,21 +235,14 @@ def refuse_not_finite(predicted_nK: np.ndarray, dataset: Dataset, method: str) -
         )
 
 
-class Answer(NamedTuple):
-    """Points, and where the method has grades their probabilities and edges."""
-
-    points_nK: np.ndarray
-    chances_nKG: np.ndarray | None = None
-    edges_KG: np.ndarray | None = None
-
-
-def predict_grades(model: Ensemble, held_out: Dataset) -> Answer:
-    """Points, and where a model knows the edges of its grades their probabilities and edges."""
-    each = predict_distributions(model, held_out.clips)
-    points_nK = np.stack([one.score for one in each])
-    if not each[0].grades:
-        return Answer(points_nK)
-    return Answer(points_nK, np.stack([one.grade_probabilities for one in each]), each[0].edges)
+def everything_of(distribution: ScoreDistribution) -> dict[str, Any]:
+    """What `FoldPredictions` keeps of distributions (n, K)."""
+    kept = {
+        "predictions": distribution.score,
+        "levels": distribution.levels,
+        "points": distribution.points,
+    }
+    return kept | ({"grade_edges": distribution.edges[0]} if distribution.grades else {})
 
 
 def best_epoch(training: Dataset, held_out: Dataset, preset: Preset) -> np.ndarray:

@@ -105,7 +105,10 @@ def held_text(info: ModelInfo, model: Ensemble, neighbours: bool) -> str:
             else []
         ),
         *(
-            ["`calibration.json`: predictions and scores of the calibration ones, without ids."]
+            [
+                "`calibration.json`: how far scores of calibration ones lay from the middle of "
+                "what was predicted, in order of size; neither ids nor scores."
+            ]
             if info.calibration
             else []
         ),

@@ -134,7 +134,7 @@ def read_calibration(folder: Path, info: ModelInfo) -> Calibration:
     """
     path = folder / CALIBRATION
     calibration = Calibration.from_json(read_json(path, "the calibration of a model"), CALIBRATION)
-    found, expected = calibration.predicted_NK.shape[1], len(info.task.targets)
+    found, expected = len(calibration.reach), len(info.task.targets)
     if found != expected:
         raise CofinalError(
             f"{CALIBRATION} calibrates {found} targets, the model predicts {expected}"

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from cofinal.distributions import ScoreDistribution
-from cofinal.grades import grade_of
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import ModelOutput, pad_clips
 
@@ -41,25 +40,19 @@ def assess_all(
 
 def predict_distributions(
     model: Ensemble, clips: Sequence[np.ndarray], device: torch.device | str = "cpu"
-) -> list[ScoreDistribution]:
-    """Distributions (K) in points of each performance, in the order of `clips`."""
+) -> ScoreDistribution:
+    """Distributions (N, K) in points of N performances, at least one, in the order of `clips`."""
     found: dict[int, ScoreDistribution] = {}
     for index, output in assess_all(model, clips, device):
         distribution = model.distribution(output)
         found |= {i: distribution[row] for row, i in enumerate(index)}
-    return [found[i] for i in range(len(clips))]
+    return ScoreDistribution.stack([found[i] for i in range(len(clips))])
 
 
 def predict_scores(
     model: Ensemble, clips: Sequence[np.ndarray], device: torch.device | str = "cpu"
 ) -> np.ndarray:
     """Scores in points (N, K), float64, in the order of `clips`."""
-    each = [one.score for one in predict_distributions(model, clips, device)]
-    return np.stack(each) if each else np.empty((0, len(model.first.task.targets)))
-
-
-def predicted_grades(model: Ensemble, scores_NK: np.ndarray) -> np.ndarray | None:
-    """The grade (N, K), 0 the lowest, in which each score lies; None where edges are not known."""
-    edges_KG = model.first.edges_KG.cpu().double().numpy()
-    grades: np.ndarray | None = grade_of(scores_NK, edges_KG)
-    return grades if np.isfinite(edges_KG).all() else None
+    if not clips:
+        return np.empty((0, len(model.first.task.targets)))
+    return predict_distributions(model, clips, device).score

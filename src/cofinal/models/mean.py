@@ -30,7 +30,9 @@ class Mean(AssessmentModel):
     def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Stores the mean of each target."""
         self.learn_range(labels.scores_NK)
-        self.learn_error(labels.scores_NK.std(0))
+        N = len(labels.scores_NK)
+        # The mean of all others misses a score by N / (N - 1) of what the mean of all misses it by.
+        self.learn_error(labels.scores_NK.std(0) * N / max(N - 1, 1))
         self.mean_K.copy_(torch.from_numpy(labels.scores_NK.mean(0)))
 
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:

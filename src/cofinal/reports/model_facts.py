@@ -1,6 +1,6 @@
 """What a report says of its model: what it was trained on, and how well it does.
 
-Letters: N calibration performances, K targets.
+Letters: N calibration performances.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cofinal.evaluation.intervals import Calibration
-from cofinal.evaluation.metrics import mae, srcc
 from cofinal.modelfolder.info import MeasuredCoverage, ModelInfo, Quality
 from cofinal.models.ensemble import Ensemble
 
@@ -72,8 +71,8 @@ def model_facts(model: Ensemble, info: ModelInfo) -> ModelFacts:
 
 
 def _out_of_sample(calibration: Calibration, targets: tuple[str, ...]) -> tuple[Quality, ...]:
-    pairs = zip(targets, calibration.predicted_NK.T, calibration.scores_NK.T, strict=True)
+    pairs = zip(targets, calibration.held_out, calibration.reach, strict=False)
     return tuple(
-        Quality(target, None, len(score_N), srcc(seen_N, score_N), None, mae(seen_N, score_N))
-        for target, seen_N, score_N in pairs
+        Quality(target, None, len(reach_N), measured.srcc, None, measured.mae)
+        for target, measured, reach_N in pairs
     )
