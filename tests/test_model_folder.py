@@ -405,7 +405,7 @@ def test_a_scorer_saves_with_and_without_neighbours(cofinal_folder: Path, tmp_pa
 def test_a_card_says_what_the_folder_holds_of_people(cofinal_folder: Path, tmp_path: Path) -> None:
     card = (cofinal_folder / "card.md").read_text()
     assert "`neighbours.safetensors`: ids, scores and a short vector of each" in card
-    assert "`calibration.json`: predictions and scores of the calibration ones" in card
+    assert "`calibration.json`: how far scores of calibration ones lay" in card
     save_model(*ridge(1.0), tmp_path)
     assert "Neither ids nor scores nor features" in (tmp_path / "card.md").read_text()
 

@@ -4,8 +4,8 @@ Both give predictions of models for performances that these had not seen. A part
 promise of split conformal exactly; out-of-fold ones come from models trained on four fifths.
 
 Source: split conformal, Lei et al., JASA 2018; folds: cross-conformal, Vovk, "Cross-conformal
-predictors", 2015. Differs: with folds, what all folds reached is pooled and applied to the answer of
-the one model trained on everything, as in the naive form of CV+ (Barber et al., 2021).
+predictors", 2015. Differs: with folds, what all folds reached is pooled and applied to the answer
+of the one model trained on everything, as in the naive form of CV+ (Barber et al., 2021).
 
 Letters: N performances, K targets.
 """

@@ -65,8 +65,8 @@ class FoldPredictions(Finished):
 
     @property
     def has_distribution(self) -> bool:
-        """Whether more than points is known."""
-        return self.levels is not None
+        """Whether more than predictions is known."""
+        return self.levels is not None and self.points is not None
 
     @property
     def has_grades(self) -> bool:
@@ -155,19 +155,28 @@ class FoldJob:
         """Raises ValueError for predictions that cannot be of this fold."""
         if found.ids != tuple(dataset.ids[i] for i in self.fold.held_out):
             raise ValueError("it is of other performances")
+        if (found.levels is None) != (found.points is None):
+            raise ValueError("its distributions lack levels or points")
         if found.chosen and (not self.choice or found.chosen not in self.choice.candidates):
             raise ValueError(f"it chose {found.chosen}, which is no candidate")
         arrays = {name: v for name, v in vars(found).items() if isinstance(v, np.ndarray)}
         sizes = {"n": len(found.ids), "K": len(dataset.targets)}
-        if "levels" in arrays or "points" in arrays:
+        if found.has_distribution:
             sizes["U"] = arrays["levels"].shape[-1]
         if found.grade_edges is not None:
             sizes["E"] = arrays["grade_edges"].shape[-1]
         check_layout(arrays, {name: LAYOUT[name] for name in arrays}, sizes)
-        if found.has_distribution and not np.allclose(
-            found.distribution.score, found.predictions, rtol=1e-9
-        ):
-            raise ValueError("its predictions are not the means of its distributions")
+        if found.has_distribution:
+            check_distribution(found)
+
+
+def check_distribution(found: FoldPredictions) -> None:
+    """Raises ValueError for a distribution that is none, or that of other predictions."""
+    said = found.distribution
+    if not all((np.diff(knots, axis=-1) >= 0).all() for knots in (said.levels, said.points)):
+        raise ValueError("the knots of its distributions are not in order")
+    if not np.allclose(said.score, found.predictions, rtol=1e-9):
+        raise ValueError("its predictions are not the means of its distributions")
 
 
 def fold_identity(
