@@ -201,7 +201,7 @@ def method_result(
             if row == 0:
                 firsts.append((job.fold.held_out, found[key]))
     seconds = round(sum(one.seconds for one in made), 1)
-    edges = [one.grades.edges_KG for one in made if one.grades]
+    edges = [one.grade_edges for one in made if one.grade_edges is not None]
     chosen = [chosen_text(one.chosen) for one in made] if entry.choice else []
     settings = {"seconds": seconds}
     return MethodResult(
