@@ -106,8 +106,7 @@ def describe_explanation(entry: Explanation) -> str:
 def line(one: Moment, evidence: Evidence) -> str:
     """A moment, for example "1:05 to 1:09: -0.80 points"."""
     when = span(one.start_seconds, one.end_seconds, one.stretch)
-    cause = f", most by {one.cause}" if one.cause else ""
-    return f"{when}: {evidence_value(one.value, evidence)}{cause}"
+    return f"{when}: {evidence_value(one.value, evidence)}{most_by(one.cause)}"
 
 
 def evidence_value(value: float, evidence: Evidence) -> str:
@@ -119,9 +118,14 @@ def element_line(one: PlacedElement, target: str, evidence: Evidence) -> str:
     """An element, for example "3. split leap, 1:05 to 1:09: -0.80 points"."""
     place = one.placement
     when = span(place.start_seconds, place.end_seconds, place.stretch)
-    return (
-        f"{one.number}. {one.element.name}, {when}: {evidence_value(one.values[target], evidence)}"
-    )
+    value = evidence_value(one.values[target], evidence)
+    cause = most_by(one.causes.get(target, ""))
+    return f"{one.number}. {one.element.name}, {when}: {value}{cause}"
+
+
+def most_by(cause: str) -> str:
+    """The quantity that did most, where there is one."""
+    return f", most by {cause}" if cause else ""
 
 
 def neighbour_lines(told: TargetExplanation) -> list[str]:

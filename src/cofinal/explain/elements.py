@@ -9,7 +9,7 @@ Letters: T clips, C backbone channels, K targets, E elements.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ class PlacedElement(Record):
     placement: Placement
     values: dict[str, float]
     """Target -> points by which it raised the score, or its share of attention."""
+    causes: dict[str, str] = field(default_factory=dict)
+    """Target -> the named quantity that did most to it, where the features' channels have names."""
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values, for JSON."""
@@ -47,6 +49,7 @@ class PlacedElement(Record):
             "family": self.element.family,
             **vars(self.placement),
             "values": self.values,
+            "causes": self.causes,
         }
 
 

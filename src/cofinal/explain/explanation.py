@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cofinal.errors import CofinalError
-from cofinal.explain.causes import with_causes
+from cofinal.explain.causes import with_causes, with_element_causes
 from cofinal.explain.elements import ElementSource, PlacedElement, stretch_points
 from cofinal.explain.evidence import WIDTH, Evidence, occlusion, votes
 from cofinal.explain.moments import Moment, strongest_moments
@@ -119,6 +119,7 @@ def explain(
         )
     percentile = index.strangeness(features.values).percentile if index else None
     elements = source.explain(model, features, evidence) if source else []
+    elements = with_element_causes(model, features, elements, evidence.targets)
     return Explanation(prediction.id, evidence, targets, percentile, elements)
 
 
