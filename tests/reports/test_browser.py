@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 from material import CLIP_FRAMES, FPS, MARGIN_FRAMES, Material, make_material, report
+from test_skeleton import followed
 
 from cofinal.config import DataSource
 from cofinal.generated.encoding import encoder
+from cofinal.skeleton.keypoints import write_keypoints
 
 selenium = pytest.importorskip("selenium", reason="pages are tested with Selenium")
 from selenium import webdriver  # noqa: E402
@@ -135,6 +137,50 @@ def cells(browser: Any) -> list[Any]:
     """The time line's buttons of the open score."""
     found: list[Any] = browser.find_elements(By.CSS_SELECTOR, ".target:not([hidden]) .cells button")
     return found
+
+
+DRAWN = """
+const video = document.querySelector("video"), canvas = document.querySelector(".skeleton");
+const [x, y] = arguments.map((share, i) => share * [canvas.width, canvas.height][i]);
+const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+const at = 4 * (Math.round(y) * canvas.width + Math.round(x));
+return [data.filter((value, i) => i % 4 === 3 && value).length, ...data.slice(at, at + 4)];
+"""
+
+
+def test_whom_the_pose_backbone_followed_is_drawn_over_the_film_on_request(
+    browser: Any, material: Material, tmp_path: Path
+) -> None:
+    features = tmp_path / material.features.name
+    shutil.copy(material.features, features)
+    shutil.copy(material.features.with_name("features.json"), tmp_path)
+    write_keypoints(tmp_path / f"{features.stem}.keypoints.npz", followed())
+    path = tmp_path / "report.html"
+    report(material.model, features, "--video", material.film, "-o", path)
+    look(browser, 1280)
+    browser.get(path.as_uri())
+    ready(browser)
+
+    def drawn(seconds: float) -> list[int]:
+        """Pixels drawn on, and red, green, blue and cover between the left shoulder and hip."""
+        move = "document.querySelector('video').currentTime = arguments[0]"
+        browser.execute_script(move, seconds)
+        WebDriverWait(browser, PATIENCE).until(
+            lambda b: not b.execute_script("return document.querySelector('video').seeking")
+        )
+        time.sleep(0.1)  # drawn by an event of the same moment
+        # Landmarks 11 and 23 of a picture of 96 x 64, joint i at (i, i + 11).
+        return list(browser.execute_script(DRAWN, 17 / 96, 28 / 64))
+
+    box = browser.find_element(By.CSS_SELECTOR, ".skeleton-toggle input")
+    assert box.is_selected()
+    pixels, *colour = drawn(0.5)
+    assert pixels > 100 and colour == [63, 217, 122, 255]
+    assert drawn(0.09)[0] == 0  # nobody was found in the third frame
+    box.click()
+    assert drawn(0.5)[0] == 0
+    box.send_keys(Keys.SPACE)
+    assert drawn(0.5)[0] == pixels
 
 
 def test_a_click_on_the_time_line_plays_from_there(opened: Any, material: Material) -> None:
