@@ -140,8 +140,11 @@ def cells(browser: Any) -> list[Any]:
 
 
 DRAWN = """
-const video = document.querySelector("video"), canvas = document.querySelector(".skeleton");
-const [x, y] = arguments.map((share, i) => share * [canvas.width, canvas.height][i]);
+const canvas = document.querySelector(".skeleton"), video = document.querySelector("video");
+// The film fills one direction of its box and is centred in the other.
+const scale = Math.min(canvas.width / video.videoWidth, canvas.height / video.videoHeight);
+const x = canvas.width / 2 + scale * (arguments[0] - video.videoWidth / 2);
+const y = canvas.height / 2 + scale * (arguments[1] - video.videoHeight / 2);
 const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
 const at = 4 * (Math.round(y) * canvas.width + Math.round(x));
 return [data.filter((value, i) => i % 4 === 3 && value).length, ...data.slice(at, at + 4)];
@@ -170,7 +173,7 @@ def test_whom_the_pose_backbone_followed_is_drawn_over_the_film_on_request(
         )
         time.sleep(0.1)  # drawn by an event of the same moment
         # Landmarks 11 and 23 of a picture of 96 x 64, joint i at (i, i + 11).
-        return list(browser.execute_script(DRAWN, 17 / 96, 28 / 64))
+        return list(browser.execute_script(DRAWN, 17, 28))
 
     box = browser.find_element(By.CSS_SELECTOR, ".skeleton-toggle input")
     assert box.is_selected()
