@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import cofinal.progress
-from cofinal.progress import track
+from cofinal.progress import heard_by, track
 
 
 @pytest.fixture
@@ -42,3 +42,17 @@ def test_silence_is_silent(clock: list[float], capsys: pytest.CaptureFixture[str
         advance(5, "loss")
     captured = capsys.readouterr()
     assert captured.out + captured.err == ""
+
+
+def test_a_listener_hears_what_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    heard: list[tuple[str, float, str]] = []
+    with heard_by(lambda what, share, note: heard.append((what, share, note))):
+        with track("training", 40) as advance:
+            advance(10, "loss 1.5")
+        with track("silence", 1, shown=False) as advance:
+            advance(1)
+    assert heard == [("training", 0.0, ""), ("training", 0.25, "loss 1.5")]
+    with track("silence", 1, shown=False):
+        pass
+    assert len(heard) == 2
+    assert capsys.readouterr().err == ""

@@ -18,6 +18,26 @@ class Advance(Protocol):
         """`done` of the total; `note` is shown behind."""
 
 
+class Listener(Protocol):
+    """Told of all work that is tracked."""
+
+    def __call__(self, what: str, share: float, note: str) -> None:
+        """`share` of `what` is done, 0 to 1."""
+
+
+_listeners: list[Listener] = []
+
+
+@contextmanager
+def heard_by(listener: Listener) -> Iterator[None]:
+    """Tells a listener, in place of standard error, of work that is shown while the block runs."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
 @contextmanager
 def track(what: str, total: float, shown: bool = True) -> Iterator[Advance]:
     """Shows progress on standard error while the block runs.
@@ -29,6 +49,10 @@ def track(what: str, total: float, shown: bool = True) -> Iterator[Advance]:
     """
     if not shown:
         yield lambda done, note="": None
+    elif _listeners:
+        heard = _listeners[-1]
+        heard(what, 0.0, "")
+        yield lambda done, note="": heard(what, done / total if total else 1.0, note)
     elif sys.stderr.isatty():
         with _bar(what, total) as advance:
             yield advance

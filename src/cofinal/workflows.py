@@ -1,10 +1,11 @@
-"""From a data source to a model folder with its held-out result: what `cofinal train` does."""
+"""From data to a model with its held-out result, and from a model to a report of performances."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -29,7 +30,32 @@ from cofinal.models.ensemble import Ensemble
 from cofinal.training.loop import task_of, train
 from cofinal.training.runs import data_fingerprint
 
+if TYPE_CHECKING:
+    from cofinal.records import ClipFeatures
+    from cofinal.reports.page_data import Report
+    from cofinal.scorer import Scorer
+
 NO_CALIBRATION = CalibrationSettings()
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """What a report shows beside scores."""
+
+    judges: Path | None = None
+    """Marks of each judge."""
+    labels: Path | None = None
+    """Official scores."""
+    sheet: Path | None = None
+    """Elements in order."""
+    embed: Literal["auto", "yes", "no"] = "auto"
+    """Whether videos go into the page; "auto" does so where they are small."""
+    method: Literal["votes", "occlusion", "attention", "gradients"] | None = None
+    """Evidence; votes, or occlusion where a model has none, if None."""
+    width: int = 1
+    """For occlusion: clips left out together."""
+    moments: int = 3
+    """Moments shown for each score."""
 
 
 @dataclass(frozen=True)
@@ -138,3 +164,46 @@ def measure_model(model: Ensemble, dataset: Dataset, info: ModelInfo) -> Evaluat
         ]
     protocol = ProtocolSettings(protocol="final")
     return summarise(dataset, found.score[np.newaxis], info.preset, protocol, settings)
+
+
+def report_on(
+    scorer: Scorer,
+    seen: Sequence[tuple[ClipFeatures, Path | None]],
+    page: Path | None,
+    how: ReportSettings,
+) -> Report:
+    """Everything that a report shows of performances.
+
+    Args:
+        scorer: the model.
+        seen: each performance, and its video where there is one.
+        page: the file that will show it; None for reports that show no videos.
+        how: what goes into it.
+
+    Raises:
+        CofinalError: files that concern none of the performances, or do not fit the model.
+    """
+    from cofinal.explain.explanation import explain
+    from cofinal.modelfolder.aligner import element_source
+    from cofinal.reports.film import embeds, read_film
+    from cofinal.reports.human_scores import read_human_scores
+    from cofinal.reports.model_facts import model_facts
+    from cofinal.reports.page_data import Performance, Report, instants
+
+    human = read_human_scores(how.judges, how.labels)
+    human.check([features.id for features, _ in seen], scorer.targets)
+    folder = scorer.folder or Path()
+    source = element_source(how.sheet, folder, scorer.info)
+    embed = embeds([video for _, video in seen if video], how.embed)
+    performances = []
+    for features, video in seen:
+        prediction = scorer.score(features)
+        told = explain(
+            scorer.model, features, prediction, scorer.neighbours,
+            how.method, how.width, how.moments, source,
+        )  # fmt: skip
+        kept = features.keypoints
+        film = read_film(video, page, embed, instants(told), kept) if video else None
+        known = (human.marks_of(features.id), human.given.get(features.id, {}))
+        performances.append(Performance(prediction, told, film, *known))
+    return Report(model_facts(scorer.model, scorer.info), tuple(performances))

@@ -88,6 +88,17 @@ def test_raters_are_blind_to_each_other_and_to_names(organiser: Visitor, place: 
     assert ben.get("/").status_code == 403  # the organiser's
 
 
+def test_who_has_marked_everything_sees_what_the_others_gave(organiser: Visitor) -> None:
+    ana, ben = organiser.invite("Ana"), organiser.invite("Ben")
+    for position in range(1, 7):
+        ana.mark(position, 7.75)
+    for position in range(1, 6):
+        ben.mark(position, 2)
+    assert "7.75" not in ben.get("/done").text
+    ben.mark(6, 2)
+    assert ben.get("/done").text.count("7.75") == 6
+
+
 def test_a_film_that_comes_later_comes_last(
     organiser: Visitor, place: Place, film_bytes: bytes
 ) -> None:

@@ -113,30 +113,20 @@ class ReportCommand(PerformancesCommand):
 
     def report(self, out: Path | None) -> Report:
         """Everything that the report shows; videos only if `out` is a page."""
-        from cofinal.explain.explanation import explain
-        from cofinal.modelfolder.aligner import element_source
-        from cofinal.reports.film import embeds, read_film
-        from cofinal.reports.human_scores import read_human_scores
-        from cofinal.reports.model_facts import model_facts
-        from cofinal.reports.page_data import Performance, Report, instants
+        from cofinal.workflows import ReportSettings, report_on
 
         scorer = self.scorer(self.confidence)
-        index = scorer.neighbours
-        source = element_source(self.sheet, self.model, scorer.info)
-        human = read_human_scores(self.judges, self.labels)
         seen = [self.seen(scorer, path) for path in self.performances]
-        human.check([features.id for features, _ in seen], scorer.targets)
-        embed = embeds([video for _, video in seen if video], self.embed_video)
-        how = (index, self.method, self.width, self.moments, source)
-        performances = []
-        for features, video in seen:
-            prediction = scorer.score(features)
-            told = explain(scorer.model, features, prediction, *how)
-            kept = features.keypoints
-            film = read_film(video, out, embed, instants(told), kept) if video else None
-            known = (human.marks_of(features.id), human.given.get(features.id, {}))
-            performances.append(Performance(prediction, told, film, *known))
-        return Report(model_facts(scorer.model, scorer.info), tuple(performances))
+        how = ReportSettings(
+            self.judges,
+            self.labels,
+            self.sheet,
+            self.embed_video,
+            self.method,
+            self.width,
+            self.moments,
+        )
+        return report_on(scorer, seen, out, how)
 
     def seen(self, scorer: Scorer, path: Path) -> tuple[ClipFeatures, Path | None]:
         """Features of one file, and its video where there is one."""

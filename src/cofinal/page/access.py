@@ -18,6 +18,7 @@ from cofinal.errors import CofinalError
 from cofinal.page.exports import OUT
 from cofinal.page.films import Films
 from cofinal.page.guard import LARGEST_BODY
+from cofinal.page.jobs import Jobs
 from cofinal.page.previews import Previews
 from cofinal.page.raters import Rater, rater_of
 from cofinal.page.store import Store
@@ -34,6 +35,7 @@ class Place:
     films: Films
     store: Store
     previews: Previews
+    jobs: Jobs
     token: str = field(default_factory=lambda: secrets.token_urlsafe(TOKEN_BYTES))
     """What the start address ends in."""
     _key: str = field(default_factory=lambda: secrets.token_urlsafe(TOKEN_BYTES))
@@ -64,6 +66,7 @@ class Place:
 
     def close(self) -> None:
         """Ends what runs beside the page."""
+        self.jobs.close()
         self.previews.close()
         self.store.close()
 

@@ -59,7 +59,9 @@ def agreement(store: Store, films: Films, predicted: Path | None = None) -> Agre
         CofinalError: there are no marks.
     """
     judged = judge_marks(write(store, films, "judges.csv"))
-    predictions = read_predictions(predicted, tuple(judged.marks)) if predicted else None
+    predictions = None
+    if predicted is not None and predicted.is_file():
+        predictions = read_predictions(predicted, tuple(judged.marks))
     found: list[TargetAgreement] = []
     left_out = {}
     for target in judged.marks:

@@ -13,12 +13,13 @@ from starlette.responses import Response
 from cofinal.page.access import Place
 from cofinal.page.films import Films
 from cofinal.page.guard import Guard
+from cofinal.page.jobs import Jobs
 from cofinal.page.previews import Previews
-from cofinal.page.routes import agreement, entry, export, home, rate
+from cofinal.page.routes import agreement, entry, export, home, model, rate
 from cofinal.page.store import Store
 from cofinal.page.views import page
 
-ROOMS = (entry, home, rate, agreement, export)
+ROOMS = (entry, home, rate, agreement, model, export)
 
 
 def open_place(folder: Path) -> Place:
@@ -28,7 +29,8 @@ def open_place(folder: Path) -> Place:
         CofinalError: no folder, or one that cannot be written to.
     """
     films = Films(folder)
-    return Place(films, Store(films.folder), Previews(films))
+    store = Store(films.folder)
+    return Place(films, store, Previews(films), Jobs(store))
 
 
 def build_app(place: Place, port: int, open_to_network: bool = False) -> Guard:

@@ -45,10 +45,12 @@ def labels_csv(store: Store, films: Films) -> str:
     return csv_text(("id", *names, *(["group"] if known else [])), rows)
 
 
-def mean_scores(store: Store) -> dict[str, dict[str, float]]:
-    """Film -> target -> mean over raters of each rater's mean."""
+def mean_scores(store: Store, without: str | None = None) -> dict[str, dict[str, float]]:
+    """Film -> target -> mean over raters of each rater's mean; one may be left out."""
     given: dict[tuple[str, str], dict[str, list[float]]] = {}
     for one in all_marks(store):
+        if one.judge == without:
+            continue
         given.setdefault((one.film, one.target), {}).setdefault(one.judge, []).append(one.mark)
     found: dict[str, dict[str, float]] = {}
     for (film, target), by_judge in given.items():

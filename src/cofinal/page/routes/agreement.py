@@ -14,6 +14,7 @@ from starlette.routing import Route
 from cofinal.errors import CofinalError
 from cofinal.page.access import Place, organiser_only
 from cofinal.page.marks import last_mark
+from cofinal.page.outcomes import last_outcome
 from cofinal.page.views import page
 
 if TYPE_CHECKING:
@@ -54,21 +55,20 @@ def figure(place: Place, request: Request) -> Response:
 
 def _measured(place: Place) -> tuple[Agreement | None, str]:
     """The agreement, or why there is none."""
-    predicted = place.out / "evaluation" / "predictions.csv"
-    changed = predicted.stat().st_mtime_ns if predicted.is_file() else 0
+    outcome = last_outcome(place.store, place.out)
+    predicted = outcome.predictions(place.out) if outcome else None
     try:
-        return _found(place, last_mark(place.store), changed), ""
+        return _found(place, last_mark(place.store), predicted), ""
     except CofinalError as error:
         return None, str(error)
 
 
 @functools.lru_cache(maxsize=1)
-def _found(place: Place, last: int, changed: int) -> Agreement:
-    """Measured once for each state of the marks and predictions."""
+def _found(place: Place, last: int, predicted: Path | None) -> Agreement:
+    """Measured once for each state of the marks, and each model."""
     from cofinal.page.agreeing import agreement
 
-    predicted = place.out / "evaluation" / "predictions.csv"
-    return agreement(place.store, place.films, predicted if changed else None)
+    return agreement(place.store, place.films, predicted)
 
 
 ROUTES = [

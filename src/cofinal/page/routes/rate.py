@@ -12,8 +12,10 @@ from starlette.routing import Route
 from cofinal.errors import CofinalError
 from cofinal.files.tables import finite
 from cofinal.page.access import Place, place_of, rater_only, rater_sends, stranger
+from cofinal.page.exports import mean_scores
 from cofinal.page.marks import give_mark, marks_of, target_named
 from cofinal.page.moments import change_moment, moments_of
+from cofinal.page.outcomes import last_outcome
 from cofinal.page.ranges import send_file
 from cofinal.page.raters import Rater, Task, tasks
 from cofinal.page.targets import Target, targets
@@ -72,18 +74,26 @@ def rate(place: Place, request: Request, rater: Rater) -> Response:
 
 
 def done(place: Place, request: Request, rater: Rater) -> Response:
-    """Everything that a rater has marked, with what is left."""
+    """Everything that a rater has marked, with what is left.
+
+    Once nothing is left, what the others and the model say stands beside it.
+    """
     wanted, marks = targets(place.store), marks_of(place.store, rater)
     known = tasks(place.store, rater, list(place.films.paths()))
+    finished = bool(known and wanted) and all(is_done(one, marks, wanted) for one in known)
+    outcome = last_outcome(place.store, place.out) if finished else None
+    others = mean_scores(place.store, without=rater.name) if finished else {}
     rows = [
         {
             "task": task,
             "done": is_done(task, marks, wanted),
             "marks": marks.get((task.film, task.occasion), {}),
+            "others": others.get(task.film, {}),
+            "model": outcome.points(task.film) if outcome else {},
         }
         for task in known
     ]
-    return page(request, "done.html", rater=rater, rows=rows, targets=wanted)
+    return page(request, "done.html", rater=rater, rows=rows, targets=wanted, finished=finished)
 
 
 def mark(place: Place, sent: dict[str, Any], request: Request, rater: Rater) -> dict[str, Any]:
