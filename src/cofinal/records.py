@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 
 from cofinal.distributions import ScoreDistribution, place_words
-from cofinal.errors import CofinalError, UnknownNameError
+from cofinal.errors import CofinalError, UnknownNameError, printable
+from cofinal.settings import Between, quoted
 from cofinal.times import ClipTimes, times_json
 
 # Quantiles of a distribution that JSON tells.
@@ -50,6 +51,11 @@ class Record:
         return hash(_comparable(self))
 
 
+# Frames of a clip, and frames per second: no film has more or fewer.
+FRAMES, RATES = Between(1, 1_000_000), Between(0.001, 10_000)
+BOUNDS = {"clip_frames": FRAMES, "stride_frames": FRAMES, "fps": RATES}
+
+
 @dataclass(frozen=True)
 class FeatureRecipe:
     """How clip features were made. Two sets of features are comparable only if these agree.
@@ -71,10 +77,10 @@ class FeatureRecipe:
     """Spatial recipe in words, for example "short side 256, centre 224x300, resize 224x224"."""
 
     def __post_init__(self) -> None:
-        for name in ("clip_frames", "stride_frames", "fps"):
+        for name, bounds in BOUNDS.items():
             value = getattr(self, name)
-            if isinstance(value, int | float) and not value > 0:
-                raise CofinalError(f"{name} is {value}; expected more than 0")
+            if isinstance(value, int | float) and not bounds.holds(value):
+                raise CofinalError(f"{name} is {quoted(value)}; expected {bounds}")
 
     def times(self, first_clip_seconds: float = 0.0, fps: float | None = None) -> ClipTimes | None:
         """When the clips of a video are; None where that is not known.
@@ -143,6 +149,7 @@ class ClipFeatures(Record):
         return self.recipe.times(self.first_clip_seconds, self.own_fps)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "id", printable(self.id))  # files are named by anyone
         values, name = self.values, f"features {self.id!r}" if self.id else "features"
         if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
             kind = getattr(values, "dtype", type(values).__name__)

@@ -83,6 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, for example `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a path that no file can have, a disk that is full or gone
+        name = "" if error.filename is None else f" {error.filename}"
+        told = CofinalError(f"cannot use{name} ({error.strerror or error}); check path and disk")
+        print(f"cofinal: error: {told}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("cofinal: stopped; run the same command again to continue", file=sys.stderr)
         return 130

@@ -19,12 +19,14 @@ from cofinal.files.atomic import atomic_path
 from cofinal.files.fields import record_from
 from cofinal.files.reading import check_plain, read_json
 from cofinal.files.tables import finite
-from cofinal.records import ClipFeatures, FeatureRecipe
+from cofinal.records import RATES, ClipFeatures, FeatureRecipe
 from cofinal.settings import quoted
 
 RECIPE_FILE = "features.json"
 # Beside the features of a video in which a person was followed.
 KEYPOINTS = ".keypoints.npz"
+# Seconds after which no film's first clip starts.
+LATEST_START = 1e6
 
 
 def write_values(path: str | Path, values: np.ndarray) -> None:
@@ -186,7 +188,12 @@ def _found_share(described: dict[str, Any], id: str) -> float | None:
     videos = described.get("videos")
     record = videos.get(id) if isinstance(videos, dict) else None
     share = record.get("found_share") if isinstance(record, dict) else None
-    return None if share is None else finite(share, "found_share", f"{RECIPE_FILE}: video {id!r}")
+    if share is None:
+        return None
+    found = finite(share, "found_share", f"{RECIPE_FILE}: video {id!r}")
+    if not 0 <= found <= 1:
+        raise CofinalError(f"{RECIPE_FILE}: video {id!r}: found_share {found:g}; expected 0 to 1")
+    return found
 
 
 def video_times(described: dict[str, Any], id: str) -> tuple[float, float | None]:
@@ -202,6 +209,6 @@ def video_times(described: dict[str, Any], id: str) -> tuple[float, float | None
     where = f"{RECIPE_FILE}: video {id!r}"
     first = finite(first, "first_clip_seconds", where)
     rate = None if fps is None else finite(fps, "fps", where)
-    if first < 0 or (rate is not None and rate <= 0):
+    if not 0 <= first <= LATEST_START or (rate is not None and not RATES.holds(rate)):
         raise CofinalError(f"{where} starts at {first:g} s with {rate} fps; extract it again")
     return first, rate

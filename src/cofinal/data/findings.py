@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from cofinal.errors import CofinalError
+from cofinal.errors import CofinalError, sentence
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,9 @@ class Finding:
     """Line of that file, counted from 1, where there is one."""
     severity: Literal["error", "warning"] = "error"
     """Errors stop training; warnings do not."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", sentence(self.message))
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -27,6 +26,7 @@ from safetensors import SafetensorError, safe_open
 from cofinal.errors import CofinalError
 from cofinal.files.atomic import atomic_path
 from cofinal.files.lock import alone_in
+from cofinal.files.tables import finite
 from cofinal.files.tensors import tensor_bytes
 from cofinal.training.runs import code_version
 
@@ -155,8 +155,7 @@ def _read(path: Path, key: Key, kind: type[F]) -> F:
     lists = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
     found = kind(**values | lists | arrays)
     code = found.code
-    if not isinstance(found.seconds, int | float) or not math.isfinite(found.seconds):
-        raise ValueError(f"seconds are {found.seconds!r}")
+    finite(found.seconds, "seconds", "its values")
     if not isinstance(code, dict) or {type(v) for v in code.values()} != {str}:
         raise ValueError(f"versions of the code are {code!r}")
     return found

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from cofinal.data.features import RECIPE_FILE
 from cofinal.errors import CofinalError
@@ -20,6 +19,7 @@ from cofinal.files.digests import file_sha256
 from cofinal.files.fields import record_from
 from cofinal.files.reading import read_json
 from cofinal.records import ClipFeatures, FeatureRecipe
+from cofinal.settings import quoted
 from cofinal.skeleton.keypoints import SUFFIX
 
 WHAT = "a features.json as `cofinal extract` writes it"
@@ -183,9 +183,14 @@ class FeatureFolder:
         content = read_json(path, WHAT)
         try:
             known = record_from(FeatureRecipe, content, str(path))
-            videos: dict[str, Any] = content.get("videos", {})
-            records = {id: VideoRecord(**record) for id, record in videos.items()}
-        except (TypeError, AttributeError, CofinalError) as error:
+            videos = content.get("videos", {})
+            if not isinstance(videos, dict):
+                raise CofinalError(f"videos are {quoted(videos)}; expected an object")
+            records = {
+                id: record_from(VideoRecord, record, f"video {quoted(id)}")
+                for id, record in videos.items()
+            }
+        except CofinalError as error:
             raise CofinalError(
                 f"{path} is not as expected ({error}); expected {WHAT}, so choose another --out"
             ) from error

@@ -26,6 +26,9 @@ from cofinal.skeleton.joints import joint_map
 from cofinal.skeleton.keypoints import Keypoints
 from cofinal.skeleton.readers import SUFFIXES, read_skeleton, skeleton_id
 
+# Sampled frames of one performance: half a day at 50 a second.
+MAX_FRAMES = 2_160_000
+
 
 def skeleton_features(
     positions: np.ndarray,
@@ -101,6 +104,11 @@ def plan_skeleton(seconds_F: np.ndarray, recipe: ExtractionRecipe) -> tuple[Clip
     interval = float(np.median(np.diff(seconds_F))) if len(seconds_F) > 1 else 1 / 25
     fps = 1 / interval if recipe.fps == "native" else recipe.fps
     shown = float(seconds_F[-1] - seconds_F[0]) + interval
+    if not shown * fps <= MAX_FRAMES:
+        raise CofinalError(
+            f"the skeletons last {shown:,.0f} seconds at {fps:g} frames per second, "
+            f"more than {MAX_FRAMES:,} frames; correct their times, or cut them"
+        )
     frames = max(1, math.ceil(shown * fps - 0.25))
     return plan_clips(frames, recipe.clip_frames, recipe.stride_frames, fps), frames
 

@@ -56,7 +56,7 @@ def body_of(keypoints: Keypoints, fps: float, frames: int) -> Body:
     instants_N = np.arange(frames) / fps
     joints_NJ3 = smooth(resample(raw_FJ3, measured_F, instants_N))
     seen_NJ = np.isfinite(joints_NJ3).all(axis=2)
-    nearest_N = np.abs(measured_F[None] - instants_N[:, None]).argmin(axis=1)
+    nearest_N = nearest(measured_F, instants_N)
     root_N3 = (joints_NJ3[:, LEFT[HIP]] + joints_NJ3[:, RIGHT[HIP]]) / 2
     neck_N3 = (joints_NJ3[:, LEFT[SHOULDER]] + joints_NJ3[:, RIGHT[SHOULDER]]) / 2
     torso_N = np.linalg.norm(neck_N3 - root_N3, axis=1)
@@ -75,6 +75,14 @@ def body_of(keypoints: Keypoints, fps: float, frames: int) -> Body:
         np.where(seen_NJ, visibility_FJ[nearest_N], 0.0),
         fps,
     )
+
+
+def nearest(measured_F: np.ndarray, instants_N: np.ndarray) -> np.ndarray:
+    """For each instant the measured frame that is nearest, the earlier of two as near."""
+    after_N = np.searchsorted(measured_F, instants_N).clip(0, len(measured_F) - 1)
+    before_N = (after_N - 1).clip(0)
+    is_before_N = instants_N - measured_F[before_N] <= measured_F[after_N] - instants_N
+    return np.where(is_before_N, before_N, after_N)
 
 
 def _named(keypoints: Keypoints) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,8 @@ from cofinal.files.atomic import atomic_path
 
 SUFFIX = ".keypoints.npz"
 # Axis that points up, and its sign: image rows grow downwards, most 3-D systems upwards.
+# In any unit of length, and in seconds; larger numbers cannot be squared and summed.
+FARTHEST = 1e9
 UPS = ("x", "y", "z", "-x", "-y", "-z")
 WHAT = "a file of keypoints as `cofinal extract` writes it"
 ARRAYS = ("positions", "visibility", "seconds", "joint_names", "joint_numbers", "up", "picture")
@@ -48,6 +50,13 @@ class Keypoints:
                 f"visibility {self.visibility_FJ.shape} and seconds {self.seconds_F.shape} do not "
                 f"fit positions {shape}; give one value a frame and joint, and one a frame"
             )
+        for name in ("positions_FJD", "visibility_FJ", "seconds_F"):
+            values = getattr(self, name)
+            if values.dtype.kind not in "fiu" or (np.abs(values) > FARTHEST).any():
+                raise CofinalError(
+                    f"{name.partition('_')[0]} are {values.dtype} of another size; expected "
+                    f"numbers of at most {FARTHEST:g}, for example pixels, metres or seconds"
+                )
         seconds = self.seconds_F
         if not np.isfinite(seconds).all() or (np.diff(seconds) <= 0).any():
             raise CofinalError("the seconds of the frames do not increase; sort the frames by time")

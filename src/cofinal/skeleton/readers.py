@@ -23,6 +23,8 @@ from cofinal.errors import CofinalError
 from cofinal.files.arrays import read_array
 from cofinal.files.reading import read_toml
 from cofinal.files.tables import finite
+from cofinal.records import RATES
+from cofinal.settings import quoted
 from cofinal.skeleton.joints import COUNTS, JOINTS, LAYOUTS
 from cofinal.skeleton.keypoints import SUFFIX, Keypoints, read_keypoints
 from cofinal.skeleton.raw import RawSkeleton
@@ -30,6 +32,8 @@ from cofinal.skeleton.tool_csv import raw_from_csv
 from cofinal.skeleton.tool_json import raw_from_folder, raw_from_json
 
 JOINTS_FILE = "joints.toml"
+# Sides of a picture in pixels.
+LARGEST_PICTURE = 100_000
 SUFFIXES = (SUFFIX, ".json", ".csv", ".npy")
 
 
@@ -94,14 +98,21 @@ def read_hints(path: Path) -> Hints:
             f"{path}: {unknown[0]!r} is unknown; expected layout, joints, fps, up or picture"
         )
     fps = content.get("fps")
-    if fps is not None and not finite(fps, "fps", str(path)) > 0:
-        raise CofinalError(f"{path}: fps is {fps}; expected a number above 0")
+    if fps is not None and not RATES.holds(finite(fps, "fps", str(path))):
+        raise CofinalError(f"{path}: fps is {quoted(fps)}; expected {RATES}")
+    for name in ("layout", "up"):
+        if not isinstance(content.get(name, ""), str):
+            raise CofinalError(f"{path}: {name} is {quoted(content[name])}; expected text")
     picture = content.get("picture")
     if picture is not None and not _is_size(picture):
-        raise CofinalError(f"{path}: picture is {picture}; expected [width, height] in pixels")
+        raise CofinalError(
+            f"{path}: picture is {quoted(picture)}; expected [width, height] in pixels"
+        )
     joints = content.get("joints", {})
     if not isinstance(joints, dict):
-        raise CofinalError(f"{path}: joints is {joints!r}; expected a table of joint = number")
+        raise CofinalError(
+            f"{path}: joints is {quoted(joints)}; expected a table of joint = number"
+        )
     return Hints(
         content.get("layout"), joints, fps, content.get("up"), tuple(picture) if picture else None
     )
@@ -111,7 +122,7 @@ def _is_size(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 2
-        and all(type(side) is int and side > 0 for side in value)
+        and all(type(side) is int and 0 < side <= LARGEST_PICTURE for side in value)
     )
 
 
@@ -164,6 +175,8 @@ def _seconds(path: Path, raw: RawSkeleton, hints: Hints, frames: int) -> np.ndar
     if raw.seconds is not None:
         return raw.seconds
     fps = hints.fps or raw.fps
+    if fps is not None and not RATES.holds(fps):
+        raise CofinalError(f"{path} says {fps:g} frames per second; expected {RATES}")
     if fps is None:
         raise CofinalError(
             f"{path} does not say its frame rate; write fps = 30, or what it is, into "

@@ -17,6 +17,7 @@ from cofinal.errors import CofinalError
 from cofinal.files.reading import read_json
 from cofinal.files.tables import finite
 from cofinal.settings import quoted
+from cofinal.skeleton.keypoints import FARTHEST
 from cofinal.skeleton.raw import RawSkeleton
 
 WHAT = "keypoints of MediaPipe, OpenPose or COCO"
@@ -61,7 +62,10 @@ def _triples(values: Any, where: str) -> np.ndarray:
     """A flat list of x, y, confidence as (J, 3)."""
     if not isinstance(values, list) or len(values) % 3:
         raise CofinalError(f"{where}: keypoints are no list of x, y, confidence; export them again")
-    return np.array([finite(value, "keypoint", where) for value in values]).reshape(-1, 3)
+    found = np.array([finite(value, "keypoint", where) for value in values]).reshape(-1, 3)
+    if (np.abs(found) > FARTHEST).any():
+        raise CofinalError(f"{where}: a keypoint is beyond {FARTHEST:g} pixels; export them again")
+    return found
 
 
 def _openpose(frames: list[Any], where: str) -> RawSkeleton:

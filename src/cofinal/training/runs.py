@@ -23,6 +23,7 @@ from cofinal.files.atomic import atomic_path, write_json, write_text
 from cofinal.files.reading import read_json
 from cofinal.files.states import load_saved
 from cofinal.models import learns_from_judges
+from cofinal.settings import quoted
 from cofinal.version import __version__
 
 SETTINGS = "settings.json"
@@ -132,4 +133,4 @@ def first_difference(found: Any, wanted: Any, name: str = "") -> str | None:
             if difference:
                 return difference
         return None
-    return None if found == wanted else f"{name} {found!r} instead of {wanted!r}"
+    return None if found == wanted else f"{name} {quoted(found)} instead of {quoted(wanted)}"

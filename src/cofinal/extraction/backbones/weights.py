@@ -148,6 +148,9 @@ def load_into(
             f"unknown, {len(wrong)} of another shape, for example {example}; "
             "choose the weights of this backbone and size"
         )
+    odd = [n for n in state if state[n].is_complex() or not state[n].isfinite().all()]
+    if odd:
+        raise CofinalError(f"{path}: {json.dumps(odd[0])} holds a value that is no finite number")
     module.load_state_dict(state)
 
 

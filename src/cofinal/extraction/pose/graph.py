@@ -11,10 +11,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import nn
 
 from cofinal.errors import CofinalError
+from cofinal.settings import quoted
+
+# Pixels of a picture's side, of which published networks take 256.
+LARGEST_SIDE = 1024
 
 
 class Graph(nn.Module):
@@ -66,9 +70,14 @@ def load_graph(path: Path) -> Graph:
             told = json.loads((file.metadata() or {})["graph"])
             graph = Graph(told["side"], told["outputs"], told["steps"])
             graph.take({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        if not 0 < graph.side <= LARGEST_SIDE:
+            raise ValueError(f"pictures of {quoted(graph.side)} pixels")
+        with torch.inference_mode():
+            graph(torch.zeros(1, 3, graph.side, graph.side))
+    except Exception as error:  # a graph that is none raises many kinds when it is run
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CofinalError(
-            f"{path} is no converted pose network ({error}); remove it, so that it is made again"
+            f"{path} is no converted pose network ({reason}); remove it, so that it is made again"
         ) from error
     return graph.eval().requires_grad_(False)
 
