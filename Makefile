@@ -5,7 +5,7 @@ TORCH ?= torch
 BIN := .venv/bin
 STAMP := .venv/installed-$(shell (cat pyproject.toml; echo "$(TORCH)") | cksum | cut -d' ' -f1)
 
-.PHONY: demo test test-all clean
+.PHONY: demo test test-all fuzz clean
 
 demo: $(STAMP)
 	$(BIN)/cofinal demo --out demo
@@ -18,6 +18,9 @@ test: $(STAMP)
 
 test-all: test
 	$(BIN)/python -m pytest -m slow
+
+fuzz: $(STAMP)
+	$(BIN)/python tests/fuzz/run.py
 
 $(STAMP):
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \

@@ -16,7 +16,18 @@ import torch
 # What strangers, spreadsheets, other programs and enemies write where a value should be.
 WORDS = (
     *("", " ", "0", "-1", "1", "nan", "inf", "-inf", "1e999", "1e-320", "1e308", "0x10", "1_000"),
-    *("１２", "²", "٣", "1,5", "9" * 5000, "-" + "9" * 400, "true", "null", "None", "TRUE"),
+    *(
+        "\uff11\uff12",
+        "\u00b2",
+        "\u0663",
+        "1,5",
+        "9" * 5000,
+        "-" + "9" * 400,
+        "true",
+        "null",
+        "None",
+        "TRUE",
+    ),
     *("x" * 300, "x" * 140_000, "\x1b[31mred", "a\tb", "a\rb", "a\x00b", "a\u2028b", "\ufeff"),
     *(
         "../../outside",

@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -156,7 +157,7 @@ class World:
         (self.place / "sheet.csv").write_bytes(sheet)
         outcome = train_and_test(
             self.source, self.preset, self.place / "run",
-            calibration=CalibrationSettings("folds"), sheet=self.place / "sheet.csv",
+            calibration=CalibrationSettings("part", 0.7), sheet=self.place / "sheet.csv",
         )  # fmt: skip
         self.model = contents(outcome.model_folder)
         [(_, job), *_] = plan_evaluation(
@@ -164,7 +165,7 @@ class World:
         )
         self.fold = job
         self.evidence = EvidenceJob(
-            job, ExplanationSettings(("votes", "occlusion-1"), steps=3, random_orders=2),
+            job, ExplanationSettings(("attention", "occlusion-1"), steps=3, random_orders=2),
             self.place / "store",
         )  # fmt: skip
         stretches = {int(i): [(0, 1), (1, 2)] for i in job.fold.held_out}
@@ -184,10 +185,8 @@ class World:
         def stop(_: Any) -> None:
             raise KeyboardInterrupt
 
-        try:
+        with suppress(KeyboardInterrupt):
             train(self.dataset, preset, folder, show_progress=False, after_epoch=stop)
-        except KeyboardInterrupt:
-            pass
         return contents(folder)
 
     def finished(self, job: Any) -> tuple[str, bytes]:

@@ -68,7 +68,12 @@ SCORE_SHEETS = json.dumps(
     }
 ).encode()  # fmt: skip
 PREDICTIONS = b"id,repeat,score judged,score predicted\np1,1,51.25,50.5\np2,1,48.5,49.75\n"
-SPACE = b'"model.grades" = [2, 4]\n"training.learning_rate" = { low = 3e-4, high = 3e-3, log = true }\n[model]\nheads = [1, 2]\n'
+SPACE = b"""
+"model.grades" = [2, 4]
+"training.learning_rate" = { low = 3e-4, high = 3e-3, log = true }
+[model]
+heads = [1, 2]
+"""
 RECIPE = ExtractionRecipe("motion")
 DESCRIPTION = json.dumps(
     {

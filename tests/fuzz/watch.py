@@ -1,6 +1,6 @@
 """What a reader does with one input: a right answer, one sentence, or a fault.
 
-Faults are any other exception, a warning on the screen, more than ten seconds, more than a gigabyte,
+Faults are any other exception, a warning on the screen, more than ten seconds or a gigabyte,
 a file written outside the folder, a program started or a connection opened, half a file left, and a
 sentence of several lines or with much of a stranger's text.
 """
@@ -22,7 +22,8 @@ from typing import Any, Literal
 from cofinal.errors import CofinalError
 from cofinal.files.atomic import TEMPORARY
 
-SECONDS, BYTES = 10, 2**30
+# Of a processor, and by the clock: other programs may be at work beside.
+SECONDS, WAITED, BYTES = 10, 60, 2**30
 LONGEST_SENTENCE = 2000
 # More of one letter is a stranger's text that was not shortened.
 LONG_QUOTE = re.compile(r"(.)\1{100}")
@@ -132,14 +133,20 @@ def _limits() -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
 
     def over(*_: object) -> None:
-        raise TooSlow(f"more than {SECONDS} s")
+        raise TooSlow(f"more than {SECONDS} s of a processor, or {WAITED} s of waiting")
 
-    before = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    timers = (
+        (signal.SIGPROF, signal.ITIMER_PROF, SECONDS),
+        (signal.SIGALRM, signal.ITIMER_REAL, WAITED),
+    )
+    before = {sign: signal.signal(sign, over) for sign, _, _ in timers}
+    for _, timer, seconds in timers:
+        signal.setitimer(timer, seconds)
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + BYTES, hard))
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for sign, timer, _ in timers:
+            signal.setitimer(timer, 0)
+            signal.signal(sign, before[sign])
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -209,7 +209,7 @@ def test_a_folder_is_extracted_once_and_again_after_a_change(tmp_path: Path) -> 
         ("a.csv", "head_x,head_z\n1,2\n", "", "joint 'head' has no column head_y"),
         ("a.csv", "score\n1\n", "", "no column is named NAME_x"),
         ("a.csv", "head_x,head_y\n1,2\n", "", "does not say its frame rate; write fps = 30"),
-        ("a.csv", "head_x,head_y\n1,2\n", "fps = -1", "fps is -1; expected a number above 0"),
+        ("a.csv", "head_x,head_y\n1,2\n", "fps = -1", "fps is -1; expected 0.001 to 10000"),
         ("a.csv", "head_x,head_y\n1,2\n", "fps = 30\nup = 'up'", "up is 'up'; expected one of x"),
         ("a.csv", "head_x,head_y\n1,2\n", "fps = 30", "joint 'left_shoulder' is missing"),
         ("a.csv", "a_x,a_y\n1,2\n", "fps = 30\n[joints]\nhead = 'b'", "no joint 'b', which joints"),

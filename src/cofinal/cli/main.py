@@ -77,21 +77,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         name, flags = find_command(arguments)
         status: int = parse(name, flags).run()
-    except CofinalError as error:
-        print(f"cofinal: error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
     except BrokenPipeError:  # the reader of our output, for example `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:  # a path that no file can have, a disk that is full or gone
-        name = "" if error.filename is None else f" {error.filename}"
-        told = CofinalError(f"cannot use{name} ({error.strerror or error}); check path and disk")
-        print(f"cofinal: error: {told}", file=sys.stderr)
-        return 1
+    except (CofinalError, OSError) as error:
+        return failed(error)
     except KeyboardInterrupt:
         print("cofinal: stopped; run the same command again to continue", file=sys.stderr)
         return 130
     return status
+
+
+def failed(error: CofinalError | OSError) -> int:
+    """Tells what is wrong in one sentence; returns the exit status."""
+    if isinstance(error, OSError):  # a path that no file can have, a disk that is full or gone
+        name = "" if error.filename is None else f" {error.filename}"
+        error = CofinalError(f"cannot use{name} ({error.strerror or error}); check path and disk")
+    print(f"cofinal: error: {error}", file=sys.stderr)
+    return 2 if isinstance(error, UsageError) else 1
 
 
 if __name__ == "__main__":

@@ -52,7 +52,8 @@ class Keypoints:
             )
         for name in ("positions_FJD", "visibility_FJ", "seconds_F"):
             values = getattr(self, name)
-            if values.dtype.kind not in "fiu" or (np.abs(values) > FARTHEST).any():
+            plain = values.dtype.kind in "fiu"
+            if not plain or (np.abs(values.astype(np.float64)) > FARTHEST).any():
                 raise CofinalError(
                     f"{name.partition('_')[0]} are {values.dtype} of another size; expected "
                     f"numbers of at most {FARTHEST:g}, for example pixels, metres or seconds"
@@ -92,8 +93,10 @@ def read_keypoints(path: str | Path) -> Keypoints:
     """
     file = read_arrays(path, ARRAYS, WHAT)
     try:
-        width, height = map(int, file["picture"])
+        width, height = map(int, file["picture"].astype(np.int64, casting="same_kind"))
         names, numbers = file["joint_names"], file["joint_numbers"]
+        if numbers.dtype.kind not in "iu":
+            raise ValueError(f"joint numbers are {numbers.dtype}")
         return Keypoints(
             file["positions"],
             file["visibility"],
