@@ -13,7 +13,7 @@ from cofinal.methods.cofinal import CoFInAlSettings
 from cofinal.models.cofinal import CoFInAl
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.interface import Labels, Task, pad_clips
-from cofinal.models.votes import Gathered, integrated_slopes, mean_slopes
+from cofinal.models.votes import Gathered, Scale, integrated_slopes, mean_and_slopes
 
 C = 7
 SMALL = {"width": 8, "heads": 2, "principal_components": 5, "sub_grades": 5, "embedding_width": 8}
@@ -107,22 +107,25 @@ def test_the_average_performances_bars_are_all_about_zero() -> None:
     found = made.clip_points(clips()[0])
     usual = Gathered(made.mean_logits_KG.double(), made.mean_fine_KGE.double())
     with torch.no_grad():
-        start_K, _, missed_K = integrated_slopes(made, usual, usual, torch.full((2,), 1e-9))
-    assert not missed_K.any()
+        ends = Gathered(*(values[None] for values in usual))  # one member
+        start_1K, _, missed_1K = integrated_slopes(Scale.of([made]), ends, ends, torch.zeros(2))
+    assert missed_1K.abs().max() < 1e-12
     assert found is not None
-    network_K = made.range_K2[:, 0] + start_K * (made.range_K2[:, 1] - made.range_K2[:, 0])
+    network_K = made.range_K2[:, 0] + start_1K[0] * (made.range_K2[:, 1] - made.range_K2[:, 0])
     summary_K, _ = made.summary.clip_points(clips()[0])
     np.testing.assert_allclose(found.average_K, (network_K + summary_K) / 2, rtol=1e-6)
 
 
 def test_written_out_slopes_are_autograds() -> None:
     made = model()
-    logits = torch.randn(5, 2, 3, dtype=torch.float64, requires_grad=True)
-    fine = torch.randn(5, 2, 3, 8, dtype=torch.float64, requires_grad=True)
-    expected = torch.autograd.grad(made.mean_of(logits, fine).sum(), (logits, fine))
+    logits = torch.randn(5, 1, 2, 3, dtype=torch.float64, requires_grad=True)
+    fine = torch.randn(5, 1, 2, 3, 8, dtype=torch.float64, requires_grad=True)
+    expected = made.mean_of(logits[:, 0], fine[:, 0])
+    slopes = torch.autograd.grad(expected.sum(), (logits, fine))
     with torch.no_grad():
-        found = mean_slopes(made, Gathered(logits.detach(), fine.detach()))
-    for mine, theirs in zip(found, expected, strict=True):
+        mean, found = mean_and_slopes(Scale.of([made]), Gathered(logits.detach(), fine.detach()))
+    torch.testing.assert_close(mean[:, 0], expected.detach(), rtol=1e-5, atol=1e-6)
+    for mine, theirs in zip(found, slopes, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-6)
 
 

@@ -134,6 +134,11 @@ def check_tensors(model: Ensemble) -> None:
             raise CofinalError(f"{WEIGHTS}: {name} holds a value that is not finite")
         if what in ("edges_KG", "range_K2") and not (tensor.diff(dim=-1) > 0).all():
             raise CofinalError(f"{WEIGHTS}: the points of {name} do not increase")
+    for part in model.first.common_parts:
+        parts = [dict(member.get_submodule(part).named_buffers()) for member in model.members]
+        for name, tensor in parts[0].items():
+            if not all(torch.equal(tensor, other[name]) for other in parts[1:]):
+                raise CofinalError(f"{WEIGHTS}: {part}.{name} differs between members")
 
 
 def _is_first(name: str) -> bool:

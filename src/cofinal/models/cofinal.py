@@ -122,6 +122,7 @@ class CoFInAl(AssessmentModel):
 
     Settings = CoFInAlSettings
     knows_error = True
+    common_parts = ("whitening", "summary")
     etf_SE: Tensor
     mean_logits_KG: Tensor
     mean_fine_KGE: Tensor
@@ -157,12 +158,19 @@ class CoFInAl(AssessmentModel):
         """Whitened principal components of the clips."""
         return self.whitening(clips)
 
-    def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
+    def common(self, clips_BTC: Tensor, mask_BT: Tensor) -> tuple[Tensor, Tensor]:
+        """Whitened clips and the summary's unit scores (B, K): all members share both."""
+        summary_BK = to_unit_score(self.summary(clips_BTC, mask_BT), self.range_K2)
+        return self.fixed_stage(clips_BTC), summary_BK
+
+    def forward(
+        self, clips_BTC: Tensor, mask_BT: Tensor, common: tuple[Tensor, Tensor] | None = None
+    ) -> ModelOutput:
         """Clips -> fused clips -> grade features -> grade, sub-grade -> one distribution."""
-        view = self.look(self.fixed_stage(clips_BTC), mask_BT)
+        staged_BTC, summary_BK = common or self.common(clips_BTC, mask_BT)
+        view = self.look(staged_BTC, mask_BT)
         mass_BKL = self.cells(view.logits_BKG, view.fine_BKGE)
         share = self.settings.summary_share
-        summary_BK = to_unit_score(self.summary(clips_BTC, mask_BT), self.range_K2)
         return ModelOutput(
             unit_score_BK=(1 - share) * self.mean(mass_BKL) + share * summary_BK,
             parts=[
@@ -171,6 +179,7 @@ class CoFInAl(AssessmentModel):
             ],
             votes_BKGT=self.votes(view),
             attention_BKGT=view.attention_BKGT,
+            views=[view],
         )
 
     def look(self, staged_BTC: Tensor, mask_BT: Tensor) -> View:
@@ -261,4 +270,11 @@ class CoFInAl(AssessmentModel):
 
     def clip_points(self, clips_TC: Tensor) -> ClipPoints:
         """What each clip added to the answer at the average; see `models.votes`."""
-        return points_of_votes(self, clips_TC)
+        return self.points_of([self], clips_TC, self(*pad_clips([clips_TC])))
+
+    @classmethod
+    def points_of(
+        cls, members: Sequence[CoFInAl], clips_TC: Tensor, output: ModelOutput
+    ) -> ClipPoints:
+        """The same for the mean of members, from what they have seen already."""
+        return points_of_votes(members, output.views, clips_TC)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cofinal.distributions import ScoreDistribution
-from cofinal.models.interface import AssessmentModel, ClipPoints, ModelOutput
+from cofinal.models.interface import AssessmentModel, ClipPoints, ModelOutput, pad_clips
 
 
 class Ensemble(nn.Module):
@@ -36,28 +36,31 @@ class Ensemble(nn.Module):
         """Assesses a batch: means over members, and their distributions for the pool."""
         # A caller's own mixed precision must not change a score.
         with torch.autocast(clips_BTC.device.type, enabled=False):
-            outputs: list[ModelOutput] = [member(clips_BTC, mask_BT) for member in self.members]
+            common = self.first.common(clips_BTC, mask_BT)
+            seen = (clips_BTC, mask_BT, *([] if common is None else [common]))
+            outputs: list[ModelOutput] = [member(*seen) for member in self.members]
         return ModelOutput(
             unit_score_BK=torch.stack([output.unit_score_BK for output in outputs]).mean(0),
             parts=[part for output in outputs for part in output.parts],
             votes_BKGT=_mean([output.votes_BKGT for output in outputs]),
             attention_BKGT=_mean([output.attention_BKGT for output in outputs]),
+            views=[view for output in outputs for view in output.views],
         )
 
     def distribution(self, output: ModelOutput) -> ScoreDistribution:
         """Distributions (B, K) in points, pooled over members."""
         return self.first.distribution(output)
 
-    def clip_points(self, clips_TC: Tensor) -> ClipPoints | None:
-        """What each clip (T, C) added to the answer at the average: means over members."""
-        each = [self.member(i).clip_points(clips_TC) for i in range(len(self.members))]
-        found = [points for points in each if points is not None]
-        if not found:
-            return None
-        return ClipPoints(
-            torch.stack([points.average_K for points in found]).mean(0),
-            torch.stack([points.points_KT for points in found]).mean(0),
-        )
+    def clip_points(self, clips_TC: Tensor, output: ModelOutput | None = None) -> ClipPoints | None:
+        """What each clip (T, C) added to the answer at the average: means over members.
+
+        Args:
+            clips_TC: a performance.
+            output: what `forward` said of it alone, where that is known.
+        """
+        if output is None:
+            output = self(*pad_clips([clips_TC]))
+        return self.first.points_of(list(self.members), clips_TC, output)
 
     def score(self, output: ModelOutput) -> Tensor:
         """Scores in points (B, K)."""

@@ -84,6 +84,8 @@ class ModelOutput:
     """What each clip says for or against each grade; zero on padding."""
     attention_BKGT: Tensor | None = None
     """Share of each prototype's attention to each clip; zero on padding, summing to one."""
+    views: list[Any] = field(default_factory=list)
+    """What each member saw, for `AssessmentModel.points_of`."""
     extras: dict[str, Tensor] = field(default_factory=dict)
     """Further tensors of a method, for its loss and for tests."""
 
@@ -108,6 +110,8 @@ class AssessmentModel(nn.Module):
     other methods training measures the error on a part of the performances."""
     learns_from_judges: ClassVar[bool] = False
     """Whether labels come with the judges' marks, where the data has them."""
+    common_parts: ClassVar[tuple[str, ...]] = ()
+    """Modules behind `common`, which are the same in all members of an ensemble."""
     holds_performances: ClassVar[bool] = False
     """Whether its tensors hold features of single training performances, as a model card says."""
     edges_KG: Tensor
@@ -186,6 +190,13 @@ class AssessmentModel(nn.Module):
         """Assesses a batch. `mask_BT` is True at valid clips, which come first."""
         raise NotImplementedError
 
+    def common(self, clips_BTC: Tensor, mask_BT: Tensor) -> Any:
+        """What all members of an ensemble find in a batch, worked out once; None for nothing.
+
+        `forward` of a method that has it takes it as a third argument.
+        """
+        return None
+
     def stage(self, clips: Sequence[Tensor]) -> StagedClips:
         """Performances (T, C) of different length behind the fixed stage, as one batch."""
         return StagedClips(*pad_clips([self.fixed_stage(values) for values in clips]))
@@ -215,6 +226,26 @@ class AssessmentModel(nn.Module):
     def clip_points(self, clips_TC: Tensor) -> ClipPoints | None:
         """What each clip (T, C) added to the answer; None for methods that cannot take it apart."""
         return None
+
+    @classmethod
+    def points_of(
+        cls, members: Sequence[Any], clips_TC: Tensor, output: ModelOutput
+    ) -> ClipPoints | None:
+        """`clip_points` of the mean of several members.
+
+        Args:
+            members: models of this class.
+            clips_TC: a performance.
+            output: what they answered to it, alone in its batch.
+        """
+        each = [member.clip_points(clips_TC) for member in members]
+        found = [points for points in each if points is not None]
+        if not found:
+            return None
+        return ClipPoints(
+            torch.stack([points.average_K for points in found]).mean(0),
+            torch.stack([points.points_KT for points in found]).mean(0),
+        )
 
     @classmethod
     def has_fixed_stage(cls) -> bool:

@@ -10,21 +10,24 @@ Source: integrated gradients, Sundararajan et al., "Axiomatic attribution for de
 2017. Differs: the way leads through sums over clips instead of through the clips themselves, and
 takes as many steps as close the sum.
 
-Letters: T clips, C backbone channels, K targets, G grades, E embedding width, S steps.
+Letters: M members, T clips, C backbone channels, D model width, K targets, G grades, S sub-grades
+(in `frame_M1SE` and `middle_KGS`) or steps, E embedding width.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cofinal.models.interface import ClipPoints, pad_clips
+from cofinal.models.interface import ClipPoints
 
 if TYPE_CHECKING:
-    from cofinal.models.cofinal import CoFInAl
+    from cofinal.models.cofinal import CoFInAl, View
 
 # How far the bars' sum may miss the answer, in points.
 TOLERANCE = 2e-4
@@ -32,103 +35,136 @@ STEPS = (12, 24, 48, 96, 192, 384, 768, 1536)
 
 
 @torch.no_grad()
-def points_of_votes(model: CoFInAl, clips_TC: Tensor) -> ClipPoints:
+def points_of_votes(
+    members: Sequence[CoFInAl], views: Sequence[View], clips_TC: Tensor
+) -> ClipPoints:
     """Points that each clip of a performance added to the answer at the average.
 
     Args:
-        model: one trained member.
-        clips_TC: raw clips.
+        members: the trained members; the points are the mean of theirs.
+        views: what each of them saw in this performance alone, see `CoFInAl.assess`.
+        clips_TC: its raw clips.
 
     Returns:
         Answer at the average (K,) and each clip's points (K, T); together they are the mean of the
-        member's distribution, up to `TOLERANCE`.
+        pooled distribution, up to `TOLERANCE`.
     """
-    view = model.look(*pad_clips([model.fixed_stage(clips_TC)]))
-    attention_KGT = view.attention_BKGT[0].double()
+    first, scale = members[0], Scale.of(members)
+    attention_MKGT = _stacked(view.attention_BKGT[0] for view in views)
+    value_MTD = _stacked(view.values_BTD[0] for view in views)
     # A clip's own logit and fine vector: what the sums would be if all clips were like it.
-    said_KGT = torch.einsum("kgd,td->kgt", model.vote_KGD, view.values_BTD[0])
-    logits_KGT = said_KGT.double() + model.bias_KG.double().unsqueeze(-1)
-    fine_TE = model.to_fine(view.values_BTD[0]).double()
+    said_MKGT = torch.einsum("mkgd,mtd->mkgt", _stacked(m.vote_KGD for m in members), value_MTD)
+    logits_MKGT = said_MKGT + _stacked(m.bias_KG for m in members).unsqueeze(-1)
+    fine_MTE = value_MTD @ _stacked(m.to_fine.weight for m in members).mT
 
-    usual = Gathered(model.mean_logits_KG.double(), model.mean_fine_KGE.double())
-    own = Gathered(
-        (attention_KGT * logits_KGT).sum(-1), torch.einsum("kgt,te->kge", attention_KGT, fine_TE)
+    usual = Gathered(
+        _stacked(m.mean_logits_KG for m in members), _stacked(m.mean_fine_KGE for m in members)
     )
-    range_K = (model.range_K2[:, 1] - model.range_K2[:, 0]).double()
-    start_K, slope, missed_K = integrated_slopes(model, usual, own, TOLERANCE / range_K)
+    own = Gathered(
+        (attention_MKGT * logits_MKGT).sum(-1),
+        torch.einsum("mkgt,mte->mkge", attention_MKGT, fine_MTE),
+    )
+    range_K = (first.range_K2[:, 1] - first.range_K2[:, 0]).double()
+    start_MK, slope, missed_MK = integrated_slopes(scale, usual, own, TOLERANCE / range_K)
 
     # A clip's share of the average is its attention, which sums to one.
-    coarse_KGT = slope.logits.unsqueeze(-1) * (logits_KGT - usual.logits.unsqueeze(-1))
-    fine_KGT = slope.fine @ fine_TE.T - (slope.fine * usual.fine).sum(-1, keepdim=True)
-    network_KT = ((coarse_KGT + fine_KGT) * attention_KGT).sum(1)
-    network_KT = network_KT + missed_K.unsqueeze(-1) / len(clips_TC)
+    coarse_MKGT = slope.logits.unsqueeze(-1) * (logits_MKGT - usual.logits.unsqueeze(-1))
+    fine_MKGT = torch.einsum("mkge,mte->mkgt", slope.fine, fine_MTE)
+    fine_MKGT = fine_MKGT - (slope.fine * usual.fine).sum(-1, keepdim=True)
+    network_MKT = ((coarse_MKGT + fine_MKGT) * attention_MKGT).sum(2)
+    network_MKT = network_MKT + missed_MK.unsqueeze(-1) / len(clips_TC)
 
-    share = model.settings.summary_share
-    summary_K, summary_KT = model.summary.clip_points(clips_TC)
+    share = first.settings.summary_share
+    summary_K, summary_KT = first.summary.clip_points(clips_TC)
+    network_K = first.range_K2[:, 0].double() + range_K * start_MK.mean(0)
     return ClipPoints(
-        (1 - share) * (model.range_K2[:, 0].double() + range_K * start_K) + share * summary_K,
-        (1 - share) * range_K.unsqueeze(-1) * network_KT + share * summary_KT,
+        (1 - share) * network_K + share * summary_K,
+        (1 - share) * range_K.unsqueeze(-1) * network_MKT.mean(0) + share * summary_KT,
     )
+
+
+def _stacked(each: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(each)).double()
 
 
 class Gathered(NamedTuple):
-    """What the prototypes gathered, or slopes along it; S of them, or one."""
+    """What the prototypes gathered, or slopes along it, of every member; leading axes are free."""
 
     logits: Tensor
-    """(..., K, G)."""
+    """(..., M, K, G)."""
     fine: Tensor
-    """(..., K, G, E), not normalised."""
+    """(..., M, K, G, E), not normalised."""
+
+
+class Scale(NamedTuple):
+    """What makes a mean of what the prototypes gathered; M members."""
+
+    middle_KGS: Tensor
+    """Middles of the sub-grades as unit scores."""
+    frame_M1SE: Tensor
+    sharpness_MK11: Tensor
+
+    @classmethod
+    def of(cls, members: Sequence[CoFInAl]) -> Scale:
+        """Gathers it, in float64."""
+        edges_KL = members[0].cell_edges().double()
+        middle_KL = (edges_KL[:, 1:] + edges_KL[:, :-1]) / 2
+        return cls(
+            middle_KL.unflatten(-1, (-1, members[0].settings.sub_grades)),
+            _stacked(m.etf_SE for m in members)[:, None],
+            _stacked(m.log_sharpness_K for m in members).exp()[..., None, None],
+        )
 
 
 def integrated_slopes(
-    model: CoFInAl, start: Gathered, end: Gathered, tolerance_K: Tensor
+    scale: Scale, start: Gathered, end: Gathered, tolerance_K: Tensor
 ) -> tuple[Tensor, Gathered, Tensor]:
-    """The mean (K,) at the start as a unit score, its average slopes on the way to the end, and
-    what these miss (K,): next to nothing, unless the way leads through a vector of length zero,
+    """Means (M, K) at the start as unit scores, their average slopes on the way to the end, and
+    what these miss (M, K): next to nothing, unless the way leads through a vector of length zero,
     where a direction leaps; that belongs to no clip more than to another.
     """
-    first_K, last_K = model.mean_of(*start), model.mean_of(*end)
     for steps in STEPS:
-        slope = _average_slopes(model, start, end, steps)
-        coarse_K = (slope.logits * (end.logits - start.logits)).sum(-1)
-        fine_K = (slope.fine * (end.fine - start.fine)).sum((-1, -2))
-        missed_K = last_K - first_K - coarse_K - fine_K
-        if (missed_K.abs() <= tolerance_K).all():
+        share_S, weight_S = quadrature(steps)
+        way = Gathered(
+            torch.lerp(start.logits, end.logits, share_S.view(-1, 1, 1, 1)),
+            torch.lerp(start.fine, end.fine, share_S.view(-1, 1, 1, 1, 1)),
+        )
+        mean_SMK, slopes = mean_and_slopes(scale, way)
+        slope = Gathered(*(torch.tensordot(weight_S, values, 1) for values in slopes))
+        coarse_MK = (slope.logits * (end.logits - start.logits)).sum(-1)
+        fine_MK = (slope.fine * (end.fine - start.fine)).sum((-1, -2))
+        missed_MK = mean_SMK[-1] - mean_SMK[0] - coarse_MK - fine_MK
+        if (missed_MK.abs() <= tolerance_K).all():
             break
-    return first_K, slope, missed_K
+    return mean_SMK[0], slope, missed_MK
 
 
-def _average_slopes(model: CoFInAl, start: Gathered, end: Gathered, steps: int) -> Gathered:
-    """Slopes of the mean, averaged along the way by the rule of Gauss and Legendre."""
-    nodes_S, weights_S = np.polynomial.legendre.leggauss(steps)
-    share_S, weight_S = (
-        torch.from_numpy(v).to(start.fine) for v in ((nodes_S + 1) / 2, weights_S / 2)
-    )
-    logits_SKG = torch.lerp(start.logits, end.logits, share_S[:, None, None])
-    fine_SKGE = torch.lerp(start.fine, end.fine, share_S[:, None, None, None])
-    slope = mean_slopes(model, Gathered(logits_SKG, fine_SKGE))
-    return Gathered(*(torch.tensordot(weight_S, values, 1) for values in slope))
+@cache
+def quadrature(steps: int) -> tuple[Tensor, Tensor]:
+    """Places on the way from 0 to 1 and their weights, after Gauss and Legendre; the ends, which
+    weigh nothing, are the first and last place.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    places = np.concatenate([[0.0], (nodes + 1) / 2, [1.0]])
+    return torch.from_numpy(places), torch.from_numpy(np.pad(weights / 2, 1))
 
 
-def mean_slopes(model: CoFInAl, at: Gathered) -> Gathered:
-    """Gradient of `CoFInAl.mean_of` by logits and fine vectors, written out: no graph, no copies.
+def mean_and_slopes(scale: Scale, at: Gathered) -> tuple[Tensor, Gathered]:
+    """`CoFInAl.mean_of` and its gradient by logits and fine vectors, written out: no graph.
 
     The mean is sum_g P_g c_g, with c_g the mean inside grade g. Its slope by logit g is
     P_g (c_g - mean); by fine vector u_g it is P_g sharpness sum_s q_gs (m_s - c_g) times the slope
     of the cosine, (e_s - cos_s u / |u|) / |u|.
     """
-    G, S = at.logits.shape[-1], model.settings.sub_grades
-    edges_KL = model.cell_edges().double()
-    middle_KGS = ((edges_KL[:, 1:] + edges_KL[:, :-1]) / 2).unflatten(-1, (G, S))
-    chance_KG = at.logits.softmax(-1)
-    cosine_KGS = model.cosines(at.fine)
-    sharpness_K11 = model.log_sharpness_K.double().exp()[:, None, None]
-    inside_KGS = (sharpness_K11 * cosine_KGS).softmax(-1)
-    centre_KG = (inside_KGS * middle_KGS).sum(-1)
-    mean_K1 = (chance_KG * centre_KG).sum(-1, keepdim=True)
-    pull_KGS = chance_KG.unsqueeze(-1) * sharpness_K11
-    pull_KGS = pull_KGS * inside_KGS * (middle_KGS - centre_KG.unsqueeze(-1))
-    length_KG1 = at.fine.norm(dim=-1, keepdim=True).clamp(min=1e-12)
-    along_KG1 = (pull_KGS * cosine_KGS).sum(-1, keepdim=True)
-    towards_KGE = pull_KGS @ model.etf_SE.double() - along_KG1 * at.fine / length_KG1
-    return Gathered(chance_KG * (centre_KG - mean_K1), towards_KGE / length_KG1)
+    chance = at.logits.softmax(-1)
+    length = at.fine.norm(dim=-1, keepdim=True).clamp(min=1e-12)
+    direction = at.fine / length
+    cosine = direction @ scale.frame_M1SE.mT
+    inside = (scale.sharpness_MK11 * cosine).softmax(-1)
+    centre = (inside * scale.middle_KGS).sum(-1)
+    mean = (chance * centre).sum(-1)
+    pull = chance.unsqueeze(-1) * scale.sharpness_MK11 * inside
+    pull = pull * (scale.middle_KGS - centre.unsqueeze(-1))
+    along = (pull * cosine).sum(-1, keepdim=True)
+    towards = pull @ scale.frame_M1SE - along * direction
+    return mean, Gathered(chance * (centre - mean.unsqueeze(-1)), towards / length)
