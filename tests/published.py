@@ -8,7 +8,7 @@ import numpy as np
 
 from cofinal.data.cards import load_card
 from cofinal.data.labels import read_card_labels
-from cofinal.generated.synthetic import ELEMENTS, render
+from cofinal.generated.synthetic import ELEMENTS, synthesise
 from shared_files import data_folder
 
 
@@ -23,7 +23,7 @@ def features_for_scores(
     unit = (scores - scores.mean(0)) / np.maximum(scores.std(0), 1e-9)
     noise = rng.normal(0, 0.5, (len(scores), ELEMENTS, scores.shape[1]))
     events = np.zeros(len(scores), dtype=int)
-    return render(unit[:, None, :] + noise, events, channels, clips, rng)
+    return synthesise(unit[:, None, :] + noise, events, channels, clips, rng)
 
 
 def write_rg(folder: Path) -> Path:

@@ -148,6 +148,17 @@ class Restless(Linear):
         return ModelOutput(unit_score_BK=unit_BK + torch.randn_like(unit_BK) / 100)
 
 
+class FourGradesAlways(Linear):
+    """Cuts even labels of two values into four grades."""
+
+    def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
+        """Learns the score range and evenly spaced edges."""
+        super().prepare(clips, labels)
+        ends_K2 = self.range_K2
+        share = torch.linspace(0, 1, 5)
+        self.edges_KG = ends_K2[:, :1] + share * (ends_K2[:, 1:] - ends_K2[:, :1])
+
+
 class KnowsNoSeed(Linear):
     """Draws its preparation from a generator that no seed rules."""
 
@@ -186,6 +197,7 @@ BROKEN = {
     NeedsFloat32: "any_precision",
     Restless: "evaluation_is_repeatable",
     Forgets: "saving_and_loading",
+    FourGradesAlways: "labels_of_two_values",
     KnowsNoSeed: "same_seed_same_run",
     Uphill: "training_lowers_the_loss",
     NeedsFloat32Training: "half_precision_training",
@@ -208,6 +220,6 @@ def test_a_broken_method_fails_the_check_of_its_fault(broken: type) -> None:
 
 
 def test_all_failures_are_told_a_line_each() -> None:
-    with pytest.raises(AssertionError, match=r"SeesPadding fails \d of 12 checks:\n- ") as raised:
+    with pytest.raises(AssertionError, match=r"SeesPadding fails \d of 13 checks:\n- ") as raised:
         check_method(SeesPadding)
     assert "- padding_invariance: scores with other padding: off by " in str(raised.value)

@@ -30,12 +30,13 @@ from cofinal.config import (
     override,
 )
 from cofinal.data.dataset import Dataset
+from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
 from cofinal.evaluation import predictions
 from cofinal.evaluation.evaluate import evaluate, run_evaluation
-from cofinal.evaluation.predictions import Answer
 from cofinal.files.lock import alone_in
 from cofinal.methods.mean import MeanSettings
+from distributions_around import around
 
 KFOLD = ProtocolSettings("kfold", folds=3)
 RATE = Range(1e-4, 1e-1, log=True)
@@ -55,7 +56,7 @@ class FakeTraining:
         """`error` says by how much of the scores' spread a preset errs in a fold."""
         self.error, self.trained, self.kill_at = error, 0, -1
         monkeypatch.setattr(predictions, "train_seeds", self.train)
-        monkeypatch.setattr(predictions, "predict_grades", self.answer)
+        monkeypatch.setattr(predictions, "predict_distributions", self.answer)
 
     def train(self, dataset: Dataset, preset: Preset, *_: Any, **__: Any) -> list[Preset]:
         if self.trained == self.kill_at:
@@ -63,8 +64,8 @@ class FakeTraining:
         self.trained += 1
         return [preset]
 
-    def answer(self, preset: Preset, held_out: Dataset) -> Answer:
-        return Answer(self.predict(preset, held_out.clips))
+    def answer(self, preset: Preset, clips: tuple[np.ndarray, ...]) -> ScoreDistribution:
+        return around(self.predict(preset, clips))
 
     def predict(self, preset: Preset, clips: tuple[np.ndarray, ...]) -> np.ndarray:
         truth = np.stack([self.scores[clip.tobytes()] for clip in clips])

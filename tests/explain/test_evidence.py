@@ -18,8 +18,8 @@ from cofinal.explain.evidence import (
     integrated_gradients,
     occlusion,
 )
-from cofinal.explain.moments import strongest
-from cofinal.generated.synthetic import ELEMENTS, render
+from cofinal.explain.moments import strongest_moments
+from cofinal.generated.synthetic import ELEMENTS, synthesise
 from cofinal.methods import method_names
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.models.ensemble import Ensemble
@@ -121,7 +121,7 @@ def test_a_method_without_eyes_has_no_evidence() -> None:
     scorer, features = scorer_of("mean"), performance()
     for found in (occlusion(scorer.model, features), integrated_gradients(scorer.model, features)):
         assert not found.values_KT.any()
-        assert strongest(found, "target0") == []
+        assert strongest_moments(found, "target0") == []
 
 
 @pytest.mark.parametrize("method", sorted(set(method_names()) - LEAPING))
@@ -237,7 +237,7 @@ def planted() -> tuple[Dataset, np.ndarray]:
     alone[np.arange(PLANTED), rng.integers(ELEMENTS, size=PLANTED)] = rng.choice([-2, 2], PLANTED)
     signals[TRAINED:, :, 0] = alone
     events = rng.integers(4, size=len(signals))
-    clips = render(signals, events, channels=8, clips=(24, 40), rng=rng)
+    clips = synthesise(signals, events, channels=8, clips=(24, 40), rng=rng)
     ids = tuple(map(str, range(len(clips))))
     splits, categories = ("train",) * len(ids), (None,) * len(ids)
     scores = signals.sum(1)
@@ -257,7 +257,7 @@ def test_a_planted_element_is_found_with_its_sign(
         T, element = len(clips_TC), int(abs(signal).argmax())
         start = T * element // ELEMENTS
         end = start + max(T // (ELEMENTS + 3), 1)
-        best = strongest(explain(model, ClipFeatures(clips_TC)), "a", 1)[0]  # type: ignore[operator]
+        best = strongest_moments(explain(model, ClipFeatures(clips_TC)), "a", 1)[0]  # type: ignore[operator]
         overlaps = best.first_clip < end and best.first_clip + best.clips > start
         found.append(overlaps and best.value * signal[element] > 0)
         chance.append((end - start + best.clips - 1) / T / 2)  # the sign is right half the time
@@ -270,7 +270,7 @@ def test_the_strongest_moments_are_windows_that_do_not_overlap_with_their_times(
     features = replace(performance(12), recipe=recipe, first_clip_seconds=0.5)
     found = occlusion(scorer_of("ridge").model, features, 3)
     assert found.windows_KW is not None
-    moments = strongest(found, "target1", count=3)
+    moments = strongest_moments(found, "target1", count=3)
     sizes = [abs(moment.value) for moment in moments]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] == abs(found.windows_KW[1]).max()
@@ -296,7 +296,7 @@ def test_moments_of_single_clips_are_runs_around_the_strongest(
     values: list[float], expected: list[tuple[int, int, float]]
 ) -> None:
     evidence = Evidence("gradients", ("a",), np.array(values, dtype=float)[None])
-    found = strongest(evidence, "a")
+    found = strongest_moments(evidence, "a")
     assert [(one.first_clip, one.clips, one.value) for one in found] == expected
     assert all(one.start_seconds is None for one in found)
 
@@ -344,7 +344,7 @@ def test_moments_of_all_targets_are_left_out_at_once(monkeypatch: pytest.MonkeyP
         (lambda m, f: integrated_gradients(m, f, "zero"), "baseline 'zero' is unknown"),
         (lambda m, f: integrated_gradients(m, f, np.ones(3)), r"shape \(3,\); expected .* \(6,\)"),
         (lambda m, f: integrated_gradients(m, f, np.full(6, np.nan)), "expected finite values"),
-        (lambda m, f: strongest(occlusion(m, f), "TES"), "target 'TES' has no evidence"),
+        (lambda m, f: strongest_moments(occlusion(m, f), "TES"), "target 'TES' has no evidence"),
     ],
 )
 def test_what_cannot_be_explained_gets_a_sentence(change: object, sentence: str) -> None:

@@ -251,7 +251,7 @@ def everything_of(distribution: ScoreDistribution) -> dict[str, Any]:
         "levels": distribution.levels,
         "points": distribution.points,
     }
-    return kept | ({"grade_edges": distribution.edges[0]} if distribution.grades else {})
+    return kept | ({"grade_edges": distribution.all_edges()[0]} if distribution.grades else {})
 
 
 def best_epoch(training: Dataset, held_out: Dataset, preset: Preset) -> np.ndarray:

@@ -274,7 +274,8 @@ class CoFInAl(AssessmentModel):
 
     @classmethod
     def points_of(
-        cls, members: Sequence[CoFInAl], clips_TC: Tensor, output: ModelOutput
+        cls, members: Sequence[CoFInAl], clips_TC: Tensor, output: ModelOutput | None
     ) -> ClipPoints:
         """The same for the mean of members, from what they have seen already."""
+        assert output is not None
         return points_of_votes(members, output.views, clips_TC)

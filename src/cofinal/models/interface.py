@@ -229,14 +229,14 @@ class AssessmentModel(nn.Module):
 
     @classmethod
     def points_of(
-        cls, members: Sequence[Any], clips_TC: Tensor, output: ModelOutput
+        cls, members: Sequence[Any], clips_TC: Tensor, output: ModelOutput | None
     ) -> ClipPoints | None:
         """`clip_points` of the mean of several members.
 
         Args:
             members: models of this class.
             clips_TC: a performance.
-            output: what they answered to it, alone in its batch.
+            output: what they answered to it, alone in its batch; known where `shares_points`.
         """
         each = [member.clip_points(clips_TC) for member in members]
         found = [points for points in each if points is not None]
@@ -246,6 +246,11 @@ class AssessmentModel(nn.Module):
             torch.stack([points.average_K for points in found]).mean(0),
             torch.stack([points.points_KT for points in found]).mean(0),
         )
+
+    @classmethod
+    def shares_points(cls) -> bool:
+        """Whether points come from what members have answered already."""
+        return cls.points_of.__func__ is not AssessmentModel.points_of.__func__  # type: ignore[attr-defined]
 
     @classmethod
     def has_fixed_stage(cls) -> bool:
