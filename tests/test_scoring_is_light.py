@@ -12,6 +12,7 @@ import pytest
 
 from cofinal.config import Preset, TrainingSettings
 from cofinal.evaluation.intervals import calibrate
+from cofinal.explain.neighbours import NeighbourIndex
 from cofinal.methods import method_names
 from cofinal.modelfolder.folder import save_model
 from cofinal.modelfolder.info import ModelInfo
@@ -35,11 +36,15 @@ TASK = Task(8, ("TES", "PCS"))
 
 
 def calibrated_model(method: str, folder: Path) -> Path:
-    """An untrained model with what intervals are made of."""
+    """An untrained model with what intervals and warnings are made of."""
     preset = Preset(method, training=TrainingSettings(members=1))
     points = np.arange(24.0).reshape(12, 2)
     info = ModelInfo(preset, TASK, calibration=calibrate(around(points), points + 1))
-    save_model(Ensemble([build_model(preset, TASK)]), info, folder)
+    noise = np.random.default_rng(1)
+    clips = list(noise.normal(size=(12, 20, 8)).astype(np.float32))
+    ids = [str(i) for i in range(12)]
+    index = NeighbourIndex.build(ids, clips, points, TASK.targets, np.zeros((2, 1)))
+    save_model(Ensemble([build_model(preset, TASK)]), info, folder, index)
     return folder
 
 

@@ -43,5 +43,9 @@ class UnknownNameError(CofinalError, KeyError):
     __str__ = Exception.__str__
 
 
+class NoRoomError(CofinalError):
+    """A disk is full: what was to be written is not there, and what was there before is whole."""
+
+
 class UsageError(CofinalError):
     """A command line that no command understands; the exit status is 2, as shells expect."""

@@ -262,6 +262,21 @@ def test_one_performance_per_group_is_refused_when_asked_for_and_left_out_otherw
     assert [entry.name for entry in found] == ["kfold", "final"]
 
 
+def test_groups_that_cannot_be_folded_are_left_out_and_named(
+    generated_source: DataSource, run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ["--dataset", str(generated_source.dataset), "--features", str(generated_source.data)]
+    words = ["benchmark", *data, "--methods", "mean", "--folds", "12", "--json"]
+    assert main([*words, "--out", str(run_folder)]) == 0
+    said = capsys.readouterr()
+    assert "left out group:event: " in said.err and "cannot fill 12 folds" in said.err
+    protocols = json.loads(said.out)["protocols"]
+    assert [entry["name"] for entry in protocols] == ["kfold", "final"]
+    assert main([*words, "--within", "nope", "--out", str(run_folder / "other")]) == 1
+    assert "group column 'nope' is unknown" in capsys.readouterr().err
+    assert not list((run_folder / "other").rglob("*.safetensors"))  # told before any training
+
+
 def test_the_command_writes_tables_and_json_and_continues(
     generated_source: DataSource, run_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

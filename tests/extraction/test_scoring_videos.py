@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from scipy.stats import spearmanr
 from video_files import moving_square, write_video
 
+from cofinal.cli.main import main
 from cofinal.config import DataSource, Preset, TrainingSettings
 from cofinal.errors import CofinalError
 from cofinal.extraction.many import extract_many
@@ -81,3 +83,38 @@ def test_a_broken_video_gets_a_sentence(place: Path, tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(CofinalError, match=r"text\.mp4 is not a video"):
         Scorer.load(place / "run" / "model").score_video(tmp_path / "text.mp4")
+
+
+def test_a_user_without_a_home_gets_a_score(
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """As in containers: the user's number has no entry, and no variable names a folder."""
+
+    def unknown(_: int) -> None:
+        raise KeyError("getpwuid(): uid not found")
+
+    for name in ("HOME", "COFINAL_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.chdir(tmp_path)
+    assert main(["score", str(place / "run" / "model"), str(place / "0.mp4")]) == 0
+    said = capsys.readouterr()
+    assert "speed:" in said.out
+    assert "its features are not kept: this user has no home folder" in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_costs_no_score(
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("COFINAL_CACHE", str(tmp_path / "file" / "cache"))
+    assert main(["score", str(place / "run" / "model"), str(place / "0.mp4")]) == 0
+    said = capsys.readouterr()
+    assert "speed:" in said.out and "its features are not kept: cannot write" in said.err

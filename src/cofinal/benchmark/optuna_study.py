@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cofinal.config import Choices, Range, Space
 from cofinal.errors import CofinalError
 from cofinal.extras import import_extra
+from cofinal.files.atomic import is_full, no_room
 from cofinal.training.runs import first_difference
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class Study:
                 self.optuna.delete_study(study_name=NAME, storage=f"sqlite:///{path}")
                 self.study = self._open(path, direction)
         except Exception as error:  # Optuna and SQLAlchemy raise many kinds for other files
+            if is_full(error, folder):
+                raise no_room(path) from error
             raise CofinalError(
                 f"{path} is no readable study ({type(error).__name__}); "
                 "remove it to start again, or choose another --out"

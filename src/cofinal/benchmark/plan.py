@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cofinal.config import BenchmarkSettings, Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset
@@ -50,16 +50,22 @@ def read_protocol(name: str, settings: BenchmarkSettings) -> ProtocolSettings:
     )
 
 
-def usable_protocols(dataset: Dataset) -> tuple[str, ...]:
-    """Random folds, folds by every group column that keeps something together, official split."""
-    names = ["kfold"]
+def unusable_groups(dataset: Dataset, settings: BenchmarkSettings) -> dict[str, str]:
+    """Group columns that cannot be folded, each with the reason."""
+    found = {}
     for column in dataset.groups:
+        protocol = replace(read_protocol(f"group:{column}", settings), repeats=1)
         try:
-            group_values(dataset, column, "--group")
-        except CofinalError:
-            continue
-        if len(set(dataset.groups[column])) > 1:
-            names.append(f"group:{column}")
+            plan_folds(dataset, protocol)
+        except CofinalError as error:
+            found[column] = str(error)
+    return found
+
+
+def usable_protocols(dataset: Dataset, settings: BenchmarkSettings) -> tuple[str, ...]:
+    """Random folds, folds by every group column that can be folded, official split."""
+    left_out = unusable_groups(dataset, settings)
+    names = ["kfold", *(f"group:{name}" for name in dataset.groups if name not in left_out)]
     if {"train", "test"} <= set(dataset.splits):
         names.append("final")
     return tuple(names)
@@ -73,8 +79,10 @@ def plan_benchmark(
     Raises:
         CofinalError: a protocol that is unknown or does not fit the data.
     """
+    if settings.within:
+        group_values(dataset, settings.within, "--within")
     jobs: dict[tuple[str, str], list[FoldJob]] = {}
-    for name in settings.protocols or usable_protocols(dataset):
+    for name in settings.protocols or usable_protocols(dataset, settings):
         protocol = read_protocol(name, settings)
         folds = plan_folds(dataset, protocol)
         for entry in entries:

@@ -74,6 +74,7 @@ class Benchmark:
     def compare(self) -> int:
         """Compares methods, and writes `benchmark.json`, `.md` and figures."""
         from cofinal.benchmark.figures import draw_figures
+        from cofinal.benchmark.plan import unusable_groups
         from cofinal.benchmark.run import run_benchmark
         from cofinal.benchmark.tables import BenchmarkResult
         from cofinal.data.dataset import load_dataset
@@ -84,6 +85,9 @@ class Benchmark:
         dataset = load_dataset(self.source)
         tell_grades(dataset)
         entries, human = self.entries(), self.human(dataset)
+        left_out = {} if self.settings.protocols else unusable_groups(dataset, self.settings)
+        for column, reason in left_out.items():
+            print(f"left out group:{column}: {reason}", file=sys.stderr)
         with track("benchmark", 1) as advance:
             protocols = run_benchmark(
                 dataset,

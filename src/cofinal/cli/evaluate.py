@@ -46,6 +46,6 @@ class Evaluate(MethodCommand):
             return 0
         print(f"{result.method}, protocol {self.evaluation.protocol}")
         print(result.table())
-        if self.out:
+        if self.out and (self.out / "result.json").exists():
             print(f"Written to {self.out}: result.json, table.txt, predictions.csv")
         return 0

@@ -52,16 +52,18 @@ class Explain(PerformancesCommand):
         index = scorer.neighbours
         source = element_source(self.sheet, self.model, scorer.info)
         how = (self.method, self.width, self.moments)
-        told = []
-        for path in self.performances:
+
+        def explained(path: Path) -> Explanation:
             features = self.features(scorer, path)
             prediction = scorer.score(features)
-            told.append(explain(scorer.model, features, prediction, index, *how, source))
+            return explain(scorer.model, features, prediction, index, *how, source)
+
+        told, status = self.each(explained)
         if self.json:
             print(json.dumps([entry.to_json() for entry in told], indent=2))
-        else:
+        elif told:
             print("\n\n".join(describe_explanation(entry) for entry in told))
-        return 0
+        return status
 
 
 def describe_explanation(entry: Explanation) -> str:

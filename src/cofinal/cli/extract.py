@@ -77,7 +77,7 @@ class Extract:
             max_hours=self.max_hours,
         )
         if self.json:
-            print(json.dumps({"out": str(self.out), **summary.to_json()}, ensure_ascii=False))
+            print(json.dumps({"out": str(self.out), **summary.to_json()}))
         else:
             self._tell(summary)
         return 1 if summary.broken else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -65,36 +66,67 @@ def parse(name: str, flags: list[str]) -> Any:
     return read_flags(command if build is None else build(flags), flags, f"cofinal {name}")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns the exit status, 2 for a command line that is not understood."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command, or tells of all of them; returns the exit status."""
     if not arguments or arguments[0] in ("--help", "-h"):
         print(usage())
         return 0
     if arguments[0] == "--version":
         print(__version__)
         return 0
+    name, flags = find_command(arguments)
     try:
-        name, flags = find_command(arguments)
         status: int = parse(name, flags).run()
-    except BrokenPipeError:  # the reader of our output, for example `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (CofinalError, OSError) as error:
-        return failed(error)
-    except KeyboardInterrupt:
-        print("cofinal: stopped; run the same command again to continue", file=sys.stderr)
-        return 130
+    except SystemExit as stop:  # the help text was printed
+        return int(stop.code or 0)
     return status
 
 
-def failed(error: CofinalError | OSError) -> int:
-    """Tells what is wrong in one sentence; returns the exit status."""
-    if isinstance(error, OSError):  # a path that no file can have, a disk that is full or gone
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit status, 2 for a command line that is not understood."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):  # a name that a terminal cannot show is no mistake
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    status = 0
+    try:
+        status = run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output, for example `head`, has seen enough
+        _forget_output()
+    except KeyboardInterrupt:
+        print("cofinal: stopped; run the same command again to continue", file=sys.stderr)
+        return 130
+    except Exception as error:
+        return failed(error)
+    return status
+
+
+def failed(error: Exception) -> int:
+    """Tells what is wrong in one sentence; returns the exit status.
+
+    What is no mistake of the user's is raised again.
+    """
+    from cofinal.files.atomic import is_full
+
+    if isinstance(error, CofinalError):
+        told = str(error)
+    elif is_full(error):  # of a library that writes by itself, or of the screen's own file
+        _forget_output()
+        told = "no room left on the disk; free some, and try again"
+    elif isinstance(error, OSError):  # a path that no file can have, a disk that is gone
         name = "" if error.filename is None else f" {error.filename}"
-        error = CofinalError(f"cannot use{name} ({error.strerror or error}); check path and disk")
-    print(f"cofinal: error: {error}", file=sys.stderr)
+        told = f"cannot use{name} ({error.strerror or error}); check path and disk"
+    else:
+        raise error
+    print(f"cofinal: error: {told}", file=sys.stderr)
     return 2 if isinstance(error, UsageError) else 1
+
+
+def _forget_output() -> None:
+    """Drops what was printed and cannot be written, which Python would try again at its end."""
+    with suppress(OSError, ValueError):  # no file, as in a notebook
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

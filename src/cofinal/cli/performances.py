@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 import tyro
 
@@ -14,6 +15,8 @@ from cofinal.progress import track
 if TYPE_CHECKING:
     from cofinal.records import ClipFeatures
     from cofinal.scorer import Scorer
+
+Made = TypeVar("Made")
 
 VIDEO_FLAGS = ("backbone_class", "weights", "device", "precision", "download")
 
@@ -69,6 +72,28 @@ class PerformancesCommand:
                     f"--{flag} is about reading videos, but every performance is a .npy file; "
                     f"leave out --{flag}"
                 )
+
+    def each(self, make: Callable[[Path], Made]) -> tuple[list[Made], int]:
+        """What `make` gives for every performance that it does not refuse.
+
+        A broken file must not cost the others their scores: it is named, and told by the status.
+
+        Returns:
+            What was made, in order, and the exit status: 1 if any was refused.
+        """
+        from cofinal.errors import CofinalError
+
+        made: list[Made] = []
+        refused: dict[str, None] = {}
+        for path in self.performances:
+            try:
+                made.append(make(path))
+            except CofinalError as error:
+                named = path.stem in str(error)
+                refused[str(error) if named else f"{path}: {error}"] = None
+        for sentence in refused:
+            print(f"cofinal: error: {sentence}", file=sys.stderr)
+        return made, 1 if refused else 0
 
     def features(self, scorer: Scorer, path: Path) -> ClipFeatures:
         """Clip features of one file, by what its name says it is."""

@@ -63,10 +63,11 @@ class ReportCommand(PerformancesCommand):
         kind, out = self.chosen()
         if out is not None:
             check_target(out, kind, [*self.performances, *self.material()])
-        write_report(self.report(out if kind == "html" else None), kind, out)
+        report, status = self.report(out if kind == "html" else None)
+        write_report(report, kind, out)
         if out is not None:
             print(f"Report: {out}")
-        return 0
+        return status
 
     def chosen(self) -> tuple[str, Path | None]:
         """The format, and the file; None for the screen."""
@@ -111,12 +112,15 @@ class ReportCommand(PerformancesCommand):
         """Files given beside the performances."""
         return [p for p in (self.video, self.judges, self.labels, self.sheet) if p is not None]
 
-    def report(self, out: Path | None) -> Report:
-        """Everything that the report shows; videos only if `out` is a page."""
+    def report(self, out: Path | None) -> tuple[Report, int]:
+        """Everything that the report shows; videos only if `out` is a page. And the exit status."""
+        from cofinal.errors import CofinalError
         from cofinal.workflows import ReportSettings, report_on
 
         scorer = self.scorer(self.confidence)
-        seen = [self.seen(scorer, path) for path in self.performances]
+        seen, status = self.each(lambda path: self.seen(scorer, path))
+        if not seen:
+            raise CofinalError("no performance is left to report on; mend the files named above")
         how = ReportSettings(
             self.judges,
             self.labels,
@@ -126,7 +130,7 @@ class ReportCommand(PerformancesCommand):
             self.width,
             self.moments,
         )
-        return report_on(scorer, seen, out, how)
+        return report_on(scorer, seen, out, how), status
 
     def seen(self, scorer: Scorer, path: Path) -> tuple[ClipFeatures, Path | None]:
         """Features of one file, and its video where there is one."""

@@ -11,9 +11,12 @@ from cofinal.cli.performances import VIDEO_FLAGS, PerformancesCommand
 from cofinal.times import ClipTimes, clock
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
 
-    from cofinal.records import Prediction, TargetPrediction
+    from cofinal.records import ClipFeatures, Prediction, TargetPrediction
+    from cofinal.scorer import Scorer
 
 # Clips listed as those that said most.
 CLIPS_SHOWN = 3
@@ -46,21 +49,37 @@ class Score(PerformancesCommand):
         """Scores and prints."""
         self.check_performances("score")
         scorer = self.scorer(self.confidence, self.device)
-        predictions = []
-        for path in self.performances:
-            features = self.features(scorer, path)
-            if features.found_share is not None and features.found_share < LEAST_FOUND:
-                print(
-                    f"warning: in {features.id} the person was found in only "
-                    f"{features.found_share:.0%} of the frames; do not trust this score much",
-                    file=sys.stderr,
-                )
-            predictions.append(scorer.score(features))
+        predictions, status = self.each(lambda path: self.predict(scorer, path))
         if self.json:
             print(json.dumps([prediction.to_json() for prediction in predictions], indent=2))
-        else:
+        elif predictions:
             print("\n\n".join(describe_prediction(prediction) for prediction in predictions))
-        return 0
+        return status
+
+    def predict(self, scorer: Scorer, path: Path) -> Prediction:
+        """The prediction for one file, with warnings about what it rests on."""
+        features = self.features(scorer, path)
+        prediction = scorer.score(features)
+        for doubt in doubts(scorer, features):
+            print(f"warning: {doubt}", file=sys.stderr)
+        return prediction
+
+
+def doubts(scorer: Scorer, features: ClipFeatures) -> list[str]:
+    """Why a score should be trusted less."""
+    told = []
+    if features.found_share is not None and features.found_share < LEAST_FOUND:
+        told.append(
+            f"in {features.id} the person was found in only {features.found_share:.0%} of the "
+            "frames; do not trust this score much"
+        )
+    strangeness = scorer.neighbours and scorer.neighbours.strangeness(features.values)
+    if strangeness and strangeness.is_strange:
+        told.append(
+            f"{features.id} is unlike the training data, stranger than "
+            f"{strangeness.percentile:.0f} % of it; trust this score less"
+        )
+    return told
 
 
 def describe_prediction(prediction: Prediction) -> str:

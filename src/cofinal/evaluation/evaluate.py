@@ -6,6 +6,7 @@ Letters: R repeats, N performances, K targets.
 from __future__ import annotations
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -16,6 +17,7 @@ import numpy as np
 
 from cofinal.config import Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset
+from cofinal.errors import NoRoomError
 from cofinal.evaluation.folds import group_values, plan_folds
 from cofinal.evaluation.predictions import FoldJob
 from cofinal.evaluation.result import EvaluationResult, measure
@@ -60,7 +62,10 @@ def evaluate(
             begin(store.folder, {"command": "evaluate", "preset": preset.to_json()})
         result = run_evaluation(dataset, preset, protocol, jobs, store, on_progress, after_fold)
         if store.folder:
-            result.save(store.folder, dataset)
+            try:
+                result.save(store.folder, dataset)
+            except NoRoomError as error:  # what was measured is told all the same
+                warnings.warn(f"the result is not kept: {error}", stacklevel=2)
     return result
 
 

@@ -12,14 +12,12 @@ from cofinal.explain.causes import with_causes, with_element_causes
 from cofinal.explain.elements import ElementSource, PlacedElement, stretch_points
 from cofinal.explain.evidence import WIDTH, Evidence, occlusion, votes
 from cofinal.explain.moments import Moment, strongest_moments
-from cofinal.explain.neighbours import Neighbour, NeighbourIndex
+from cofinal.explain.neighbours import STRANGE, Neighbour, NeighbourIndex
 from cofinal.explain.ways import Way
 from cofinal.models.ensemble import Ensemble
 from cofinal.records import ClipFeatures, Prediction, Record
 
 Method = Literal["votes", "occlusion", "attention", "gradients"]
-# From this percentile of strangeness on, people are warned.
-STRANGE = 95
 # Of this similarity on, two performances are the same film: vectors are kept with 16 bits.
 SAME = 0.99
 

@@ -19,7 +19,6 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy.spatial.distance import cdist, pdist
 
 from cofinal.errors import CofinalError
 from cofinal.grades import grade_of
@@ -33,6 +32,8 @@ SEGMENTS = 4
 WIDTH = 64
 # A performance is as strange as it is far, on average, from this many nearest ones.
 NEAREST = 5
+# From this percentile on a performance is told to be unlike the training data.
+STRANGE = 95
 # Parts of the training performances that take turns in being new to the rest.
 FOLDS = 5
 
@@ -90,6 +91,11 @@ class Strangeness:
     """Mean distance to the nearest training performances, in standard deviations of features."""
     percentile: float
     """Percentage of training performances that were less strange to the rest of them."""
+
+    @property
+    def is_strange(self) -> bool:
+        """Whether people should be warned."""
+        return self.percentile >= STRANGE
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,11 +186,14 @@ class NeighbourIndex:
                 f"{expected} channels a clip, use features of the same backbone"
             )
         vector_1E, left_1 = self.embedding.embed(summary_features([clips_TC]))
-        return cdist(vector_1E, self.vectors_NE.astype(np.float64))[0], float(left_1[0])
+        apart_NE = self.vectors_NE.astype(np.float64) - vector_1E
+        return np.linalg.norm(apart_NE, axis=1), float(left_1[0])
 
     @cached_property
     def usual_distance(self) -> float:
         """Median distance of two training performances."""
+        from scipy.spatial.distance import pdist  # a score does without
+
         return float(max(np.median(pdist(self.vectors_NE.astype(np.float64))), 1e-12))
 
 
@@ -202,6 +211,8 @@ def held_out_distances(features_NF: np.ndarray) -> np.ndarray:
     The embedding is learned anew without the fold: to one that it was learned on, no performance
     is strange.
     """
+    from scipy.spatial.distance import cdist
+
     answer_N = np.empty(len(features_NF))
     fold_N = np.random.default_rng(0).permutation(len(features_NF)) % FOLDS
     for fold in np.unique(fold_N):

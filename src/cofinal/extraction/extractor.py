@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from cofinal.extraction.cache import (
 )
 from cofinal.extraction.clips import Ahead, ClipPlan, clips_from_frames, plan_clips
 from cofinal.extraction.containers import check_file
-from cofinal.extraction.decoding import decoded_frames
+from cofinal.extraction.decoding import decoded_frames, decoder_version
 from cofinal.extraction.picture import look
 from cofinal.extraction.pose.watching import watch
 from cofinal.extraction.recipe import ONE_PRECISION, ExtractionRecipe
@@ -198,21 +198,55 @@ def extract_like(
     path = Path(path) if is_stills(path) else check_file(path)
     hash_at_hand = weights_sha256(recipe.backbone, weights, download)
     _check_weights(known.weights_sha256, hash_at_hand, recipe.backbone)
-    kept = None
-    if use_cache:
-        kept = cached_features_path(file_sha256(path), recipe.digest(hash_at_hand))
-        found = _from_cache(kept, path, recipe, hash_at_hand)
+    keeping = _Keeping.of(path, recipe.digest(hash_at_hand)) if use_cache else _Keeping(None)
+    if keeping.place:
+        found = _from_cache(keeping.place, path, recipe, hash_at_hand)
         if found is not None:
             return found
     backbone = load_backbone(
         recipe.backbone, weights, device=device, precision=recipe.precision, download=download
     )
-    keep = None if kept is None else functools.partial(write_keypoints, _beside(kept))
-    features = extract(path, recipe, backbone, on_clips=on_clips, on_keypoints=keep)
-    if kept is None:
-        return features
-    write_values(kept, features.values)
-    return replace(features, keypoints=_beside(kept) if _beside(kept).is_file() else None)
+    features = extract(
+        path, recipe, backbone, on_clips=on_clips, on_keypoints=keeping.keep_keypoints
+    )
+    return keeping.keep(features)
+
+
+@dataclass
+class _Keeping:
+    """Keeps the features of a film for the next call; who cannot keep gives them all the same."""
+
+    place: Path | None
+    doubts: tuple[str, ...] = ()
+    """Why they are not kept."""
+
+    @classmethod
+    def of(cls, film: Path, digest: str) -> _Keeping:
+        """Where the features of a film are kept, if anywhere."""
+        content = file_sha256(film)
+        try:
+            return cls(cached_features_path(content, digest, decoder_version("av")))
+        except CofinalError as error:
+            return cls(None, (f"its features are not kept: {error}",))
+
+    def keep_keypoints(self, keypoints: Keypoints) -> None:
+        """Keeps what `pose` saw."""
+        if self.place is not None:
+            self._write(functools.partial(write_keypoints, _beside(self.place), keypoints))
+
+    def keep(self, features: ClipFeatures) -> ClipFeatures:
+        """Keeps features, and tells where their keypoints are, or why nothing was kept."""
+        if self.place is not None:
+            self._write(functools.partial(write_values, self.place, features.values))
+        keypoints = self.place and _beside(self.place)
+        found = keypoints if keypoints and keypoints.is_file() else None
+        return replace(features, keypoints=found, remarks=features.remarks + self.doubts)
+
+    def _write(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except CofinalError as error:
+            self.place, self.doubts = None, (f"its features are not kept: {error}",)
 
 
 def _from_cache(

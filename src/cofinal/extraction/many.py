@@ -11,7 +11,7 @@ from typing import Any
 
 from cofinal.data.features import write_values
 from cofinal.engines import side_by_side
-from cofinal.errors import CofinalError
+from cofinal.errors import CofinalError, NoRoomError
 from cofinal.extraction.backbones import SKELETON, brought_sources, use_backbone
 from cofinal.extraction.backbones.loading import Backbone, JoinedBackbones, load_backbone
 from cofinal.extraction.decoding import decoder_version
@@ -217,6 +217,8 @@ class _Job:
             record = VideoRecord.of(path, features, self.settings)
             write_values(self.folder / f"{id}.npy", features.values)
             return record
+        except NoRoomError:  # the others would fare no better
+            raise
         except CofinalError as error:
             return str(error)
         except Exception as error:

@@ -12,12 +12,12 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
 from cofinal.errors import CofinalError
-from cofinal.files.atomic import TEMPORARY
+from cofinal.files.atomic import FULL, TEMPORARY, no_room
 
 LOCK = ".cofinal.lock"
 # What a disk answers that cannot lock at all, as some network disks cannot.
@@ -86,6 +86,8 @@ def _open(folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
+        if error.errno in FULL:
+            raise no_room(folder) from error
         raise CofinalError(
             f"cannot write to {folder} ({error.strerror or error}); choose another --out"
         ) from error
@@ -110,8 +112,9 @@ def _lock(handle: int, folder: Path) -> None:
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
         "command": command if len(command) <= LONGEST_COMMAND else command[:LONGEST_COMMAND] + "…",
     }
-    os.ftruncate(handle, 0)
-    os.write(handle, json.dumps(record, ensure_ascii=False).encode())
+    with suppress(OSError):  # on a full disk the lock holds all the same
+        os.ftruncate(handle, 0)
+        os.write(handle, json.dumps(record, ensure_ascii=False).encode())
 
 
 def _holder(handle: int) -> str:

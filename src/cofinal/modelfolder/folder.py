@@ -16,7 +16,7 @@ from cofinal.brought import MissingError
 from cofinal.devices import mind_fork
 from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import Calibration
-from cofinal.files.atomic import atomic_path, json_text
+from cofinal.files.atomic import atomic_path, json_text, sync
 from cofinal.files.digests import file_sha256
 from cofinal.files.reading import read_json
 from cofinal.modelfolder.card import CARD, model_card
@@ -80,6 +80,7 @@ def write_together(folder: Path, contents: dict[str, bytes], last: str) -> None:
         places = {name: stack.enter_context(atomic_path(folder / name)) for name in names}
         for name, place in places.items():
             place.write_bytes(contents[name])
+            sync(place)  # a full disk shows before anything of the old model goes
         (folder / last).unlink(missing_ok=True)
         for name in {CALIBRATION, NEIGHBOURS, ALIGNER} - set(contents):
             (folder / name).unlink(missing_ok=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 from cofinal.explain.elements import PlacedElement
 from cofinal.explain.evidence import Evidence
-from cofinal.explain.explanation import STRANGE, Explanation, TargetExplanation
-from cofinal.explain.neighbours import Neighbour
+from cofinal.explain.explanation import Explanation, TargetExplanation
+from cofinal.explain.neighbours import STRANGE, Neighbour
 from cofinal.records import Prediction, TargetPrediction
 from cofinal.reports.film import Film
 from cofinal.reports.model_facts import ModelFacts
