@@ -97,4 +97,4 @@ def test_tables_are_downloaded_and_written(marked: Place, organiser: Visitor) ->
     assert answer.headers["content-disposition"] == 'attachment; filename="judges.csv"'
     assert answer.text.startswith("id,judge,target,mark,occasion\n")
     assert organiser.get("/export/other.csv").status_code == 404
-    assert len(organiser.tell("/export/all", {}).json()["files"]) == 6
+    assert len(organiser.tell("/export/all", {}).json()["files"]) == 8

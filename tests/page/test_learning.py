@@ -67,11 +67,12 @@ def test_a_job_is_cancelled_and_ends_with_the_page(organiser: Visitor) -> None:
 
 def test_the_page_refuses_what_it_cannot_start(organiser: Visitor) -> None:
     assert organiser.tell("/model/train", {"backbone": "/etc/passwd"}).status_code == 400
-    assert organiser.tell("/model/train", {}).status_code == 400
+    for wrong in ({}, {"backbone": ["motion"]}, {"backbone": "motion", "learned": {}}):
+        assert organiser.tell("/model/train", wrong).status_code == 400
     assert organiser.tell("/model/report", {"film": "a"}).status_code == 400
     assert organiser.get("/model/report/a").status_code == 404
     assert organiser.get("/model/progress").json() == {"state": "none"}
-    assert "No films of 6 have marks" in organiser.get("/model").text
+    assert "No films of 6 have marks for every target" in organiser.get("/model").text
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from cofinal.page.films import Films
 from cofinal.page.guard import Guard
 from cofinal.page.jobs import Jobs
 from cofinal.page.previews import Previews
-from cofinal.page.routes import agreement, entry, export, home, model, rate
+from cofinal.page.routes import agreement, compare, entry, export, home, model, rate
 from cofinal.page.store import Store
 from cofinal.page.views import page
 
-ROOMS = (entry, home, rate, agreement, model, export)
+ROOMS = (entry, home, rate, compare, agreement, model, export)
 
 
 def open_place(folder: Path) -> Place:

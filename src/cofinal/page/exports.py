@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cofinal.files.atomic import write_text
 from cofinal.files.tables import csv_text
+from cofinal.page.comparisons import comparisons_csv, preference_csv
 from cofinal.page.films import Films
 from cofinal.page.groups import groups
 from cofinal.page.marks import all_marks, trail
@@ -84,6 +85,10 @@ TABLES = {
         "marked most.",
         sheets_json,
         "application/json",
+    ),
+    "comparisons.csv": Table("What raters said of pairs.", comparisons_csv),
+    "preference.csv": Table(
+        "One score a film by the comparisons (Bradley-Terry): to train on.", preference_csv
     ),
     "moments.csv": Table("Everyone's moments and elements.", moments_csv),
     "boris.csv": Table("The same as tabular events of BORIS.", boris),

@@ -33,7 +33,7 @@ async function run(address, value) {
 
 element("train").addEventListener("submit", telling(async (event) => {
   event.preventDefault();
-  const told = await run("/model/train", { backbone: event.target.elements.backbone.value });
+  const told = await run("/model/train", { backbone: event.target.elements.backbone.value, learned: event.target.elements.learned.value });
   if (told.state === "done") location.reload();
   if (told.state === "cancelled") say("Cancelled. What was done is kept.");
   if (told.state === "failed") say(told.told.error, true);

@@ -1,5 +1,6 @@
 import { Moments } from "./moments.js";
 import { Player, clock } from "./player.js";
+import { play } from "./preview.js";
 import { say, send } from "./send.js";
 
 const desk = document.getElementById("desk");
@@ -21,17 +22,9 @@ function show() {
 }
 seek.addEventListener("input", () => player.jump(seek.valueAsNumber * (video.duration || 0)));
 
-// A film that browsers do not play is asked for until its copy is made.
-async function waitForPreview() {
-  const answer = await fetch(video.dataset.preview, { headers: { range: "bytes=0-0" } });
-  if (answer.status === 503) { setTimeout(waitForPreview, 1000); return; }
-  if (answer.ok) { video.src = video.dataset.preview; element("trouble").hidden = true; }
-  else element("trouble").textContent = await answer.text();
-}
-if (video.dataset.preview) waitForPreview().catch(() => setTimeout(waitForPreview, 3000));
-video.addEventListener("error", () => {
-  element("trouble").hidden = false;
-  element("trouble").textContent = "This film cannot be played; tell the organiser which number it has.";
+play(video, (sentence) => {
+  element("trouble").hidden = !sentence;
+  element("trouble").textContent = sentence;
 });
 
 // Marks: sent when a field changes, and again until the answer says that they are saved.

@@ -15,6 +15,7 @@ from cofinal.errors import CofinalError
 from cofinal.page.access import Place, organiser_only
 from cofinal.page.marks import last_mark
 from cofinal.page.outcomes import last_outcome
+from cofinal.page.targets import targets
 from cofinal.page.views import page
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ def figure(place: Place, request: Request) -> Response:
 def _measured(place: Place) -> tuple[Agreement | None, str]:
     """The agreement, or why there is none."""
     outcome = last_outcome(place.store, place.out)
-    predicted = outcome.predictions(place.out) if outcome else None
+    names = {target.name for target in targets(place.store)}
+    fits = outcome is not None and names & {one["target"] for one in outcome.measures}
+    predicted = outcome.predictions(place.out) if outcome and fits else None
     try:
         return _found(place, last_mark(place.store), predicted), ""
     except CofinalError as error:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from cofinal.errors import CofinalError
 from cofinal.page import honest
 from cofinal.page.access import Place, organiser_only, organiser_sends
+from cofinal.page.comparisons import TARGET, preference_csv
 from cofinal.page.exports import labels_csv, write
 from cofinal.page.outcomes import Outcome, last_outcome
 from cofinal.page.targets import targets
@@ -28,6 +29,10 @@ BACKBONES = {
     "pose": "the joints of one person in full view; its networks must have been fetched once by "
     "`cofinal extract --backbone pose --download`",
 }
+LEARNED = {
+    "marks": "the mean of the raters' marks",
+    "comparisons": "the ranking by comparisons",
+}
 # Where a report names the script and style that it holds, by their hashes.
 OWN_POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
 # Sandboxed, a report is a stranger to this page whatever is in it.
@@ -38,15 +43,16 @@ def show(place: Place, request: Request) -> Response:
     """The page."""
     found = last_outcome(place.store, place.out)
     now = place.jobs.progress()
-    text = labels_csv(place.store, place.films) if targets(place.store) else ""
+    texts = {learned: _labels(place, learned)[0] for learned in LEARNED}
     return page(
         request,
         "model.html",
         backbones=BACKBONES,
-        labelled=max(text.count("\n") - 1, 0),
+        learned=LEARNED,
+        counts={name: text.count("\n") - 1 for name, text in texts.items()},
         films=list(place.films.paths()),
         found=found,
-        stale=found is not None and found.labels != text,
+        stale=found is not None and found.labels not in texts.values(),
         job=now.to_json() if now else None,
         honest=honest,
     )
@@ -54,18 +60,30 @@ def show(place: Place, request: Request) -> Response:
 
 def train(place: Place, sent: dict[str, Any], request: Request) -> dict[str, Any]:
     """Starts to train."""
-    backbone = sent.get("backbone")
-    if backbone not in BACKBONES:
-        raise CofinalError(f"backbone {quoted(backbone)}; expected one of {', '.join(BACKBONES)}")
-    names = [target.name for target in targets(place.store)]
+    backbone = _choice(sent.get("backbone"), BACKBONES, "backbone")
+    learned = _choice(sent.get("learned", "marks"), LEARNED, "labels")
+    text, names = _labels(place, learned)
     choices = {
-        "labels": labels_csv(place.store, place.films),
+        "labels": text,
         "targets": names,
         "backbone": backbone,
         "films": {film: str(path) for film, path in place.films.paths().items()},
     }
     place.jobs.start("train", place.out, choices)
     return {"started": True}
+
+
+def _choice(value: object, known: dict[str, str], what: str) -> str:
+    if not isinstance(value, str) or value not in known:
+        raise CofinalError(f"{what} {quoted(value)}; expected one of {', '.join(known)}")
+    return value
+
+
+def _labels(place: Place, learned: str) -> tuple[str, list[str]]:
+    """What can be learned, as a CSV, and its targets."""
+    if learned == "comparisons":
+        return preference_csv(place.store, place.films), [TARGET]
+    return labels_csv(place.store, place.films), [one.name for one in targets(place.store)]
 
 
 def make_report(place: Place, sent: dict[str, Any], request: Request) -> dict[str, Any]:
