@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ from cofinal.models.interface import (
     pad_clips,
 )
 from cofinal.models.summary import SummaryReadout
-from cofinal.models.votes import points_of_votes
+from cofinal.models.votes import View, points_of_votes
 
 
 class TemporalFusion(nn.Module):
@@ -105,18 +105,6 @@ class GradeParsing(nn.Module):
         return feature_BKGD, attention_BKGT, value_BTD
 
 
-@dataclass
-class View:
-    """What the prototypes gathered from a performance: sums over its clips."""
-
-    logits_BKG: Tensor
-    """Coarse: for each grade, from its own feature only."""
-    fine_BKGE: Tensor
-    """Fine: each grade's vector, not yet normalised."""
-    attention_BKGT: Tensor
-    values_BTD: Tensor
-
-
 class CoFInAl(AssessmentModel):
     """The coarse-to-fine model; read `forward` first."""
 
@@ -163,9 +151,7 @@ class CoFInAl(AssessmentModel):
         summary_BK = to_unit_score(self.summary(clips_BTC, mask_BT), self.range_K2)
         return self.fixed_stage(clips_BTC), summary_BK
 
-    def forward(
-        self, clips_BTC: Tensor, mask_BT: Tensor, common: tuple[Tensor, Tensor] | None = None
-    ) -> ModelOutput:
+    def forward(self, clips_BTC: Tensor, mask_BT: Tensor, common: Any = None) -> ModelOutput:
         """Clips -> fused clips -> grade features -> grade, sub-grade -> one distribution."""
         staged_BTC, summary_BK = common or self.common(clips_BTC, mask_BT)
         view = self.look(staged_BTC, mask_BT)
@@ -277,5 +263,4 @@ class CoFInAl(AssessmentModel):
         cls, members: Sequence[CoFInAl], clips_TC: Tensor, output: ModelOutput | None
     ) -> ClipPoints:
         """The same for the mean of members, from what they have seen already."""
-        assert output is not None
-        return points_of_votes(members, output.views, clips_TC)
+        return points_of_votes(members, output.views if output else [], clips_TC)

@@ -17,6 +17,7 @@ Letters: M members, T clips, C backbone channels, D model width, K targets, G gr
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,11 +28,23 @@ from torch import Tensor
 from cofinal.models.interface import ClipPoints
 
 if TYPE_CHECKING:
-    from cofinal.models.cofinal import CoFInAl, View
+    from cofinal.models.cofinal import CoFInAl
 
 # How far the bars' sum may miss the answer, in points.
 TOLERANCE = 2e-4
 STEPS = (12, 24, 48, 96, 192, 384, 768, 1536)
+
+
+@dataclass
+class View:
+    """What the prototypes gathered from a performance: sums over its clips."""
+
+    logits_BKG: Tensor
+    """Coarse: for each grade, from its own feature only."""
+    fine_BKGE: Tensor
+    """Fine: each grade's vector, not yet normalised."""
+    attention_BKGT: Tensor
+    values_BTD: Tensor
 
 
 @torch.no_grad()
