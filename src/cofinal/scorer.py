@@ -6,7 +6,7 @@ Letters: T clips, C backbone channels, G grades, K targets.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
@@ -136,9 +136,12 @@ class Scorer:
         from cofinal.explain.explanation import explain
 
         known = self.checked(features)
-        prediction = self.score(known)
-        model = self.model if self.device.type == "cpu" else deepcopy(self.model).cpu()
-        return explain(model, known, prediction, self.neighbours, method, width, moments)
+        prediction, output = next(self._assessed([known]))[1:]
+        model = self.model
+        if self.device.type != "cpu":
+            model, output = deepcopy(self.model).cpu(), None
+        how = (method, width, moments)
+        return explain(model, known, prediction, self.neighbours, *how, output=output)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -206,9 +209,16 @@ class Scorer:
                 "score_many was given one performance; expected a list, or use score"
             )
         performances = [self.checked(features) for features in many]
+        found = {i: prediction for i, prediction, _ in self._assessed(performances)}
+        return [found[i] for i in range(len(performances))]
+
+    def _assessed(
+        self, performances: Sequence[ClipFeatures]
+    ) -> Iterator[tuple[int, Prediction, ModelOutput | None]]:
+        """The position of each performance, what is told of it, and of the only one in its batch
+        what the model said."""
         mind_fork()
         self._refuse_forked_gpu()
-        predictions: dict[int, Prediction] = {}
         for index, output in assess_all(self.model, [p.values for p in performances], self.device):
             distribution = self.model.distribution(output)
             for row, i in enumerate(index):
@@ -224,8 +234,8 @@ class Scorer:
                     self._target(distribution, output, row, k, len(performances[i].values))
                     for k in range(len(self.targets))
                 ]
-                predictions[i] = self._prediction(performances[i], targets, interval_K2)
-        return [predictions[i] for i in range(len(performances))]
+                told = self._prediction(performances[i], targets, interval_K2)
+                yield i, told, output if len(index) == 1 else None
 
     def _refuse_forked_gpu(self) -> None:
         if self.device.type == "cuda" and os.getpid() != self._process:

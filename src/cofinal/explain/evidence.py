@@ -21,6 +21,7 @@ from torch import Tensor
 
 from cofinal.errors import CofinalError
 from cofinal.models.ensemble import Ensemble
+from cofinal.models.interface import ModelOutput
 from cofinal.records import ClipFeatures, Record
 from cofinal.times import ClipTimes, times_json
 
@@ -109,15 +110,18 @@ def attention(model: Ensemble, features: ClipFeatures) -> Evidence | None:
     return _evidence("attention", model, features, share_KT)
 
 
-def votes(model: Ensemble, features: ClipFeatures) -> Evidence | None:
+def votes(
+    model: Ensemble, features: ClipFeatures, output: ModelOutput | None = None
+) -> Evidence | None:
     """Points that each clip added to the answer at the average: they and it add up to the score.
 
-    Exact, and no clip is left out or changed for it; see `models.votes`.
+    Exact, and no clip is left out or changed for it; see `models.votes`. `output` is what the model
+    said of this performance alone, where it is at hand.
 
     Returns:
         Points, with the answer at the average in `average_K`; None for methods without votes.
     """
-    found = model.clip_points(_clips(features))
+    found = model.clip_points(_clips(features), output)
     if found is None:
         return None
     average_K = found.average_K.detach().cpu().numpy()

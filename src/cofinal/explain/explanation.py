@@ -15,6 +15,7 @@ from cofinal.explain.moments import Moment, strongest_moments
 from cofinal.explain.neighbours import STRANGE, Neighbour, NeighbourIndex
 from cofinal.explain.ways import Way
 from cofinal.models.ensemble import Ensemble
+from cofinal.models.interface import ModelOutput
 from cofinal.records import ClipFeatures, Prediction, Record
 
 Method = Literal["votes", "occlusion", "attention", "gradients"]
@@ -79,6 +80,7 @@ def explain(
     width: int = WIDTH,
     moments: int = 3,
     source: ElementSource | None = None,
+    output: ModelOutput | None = None,
 ) -> Explanation:
     """Gathers what a prediction rests on.
 
@@ -91,13 +93,15 @@ def explain(
         width: for occlusion: clips left out together.
         moments: moments told for each target, 1 or more.
         source: elements of the performances, where a sheet is given.
+        output: what the model said of this performance alone, where it is at hand; so votes need
+            no second pass.
 
     Raises:
         CofinalError: no moments, or evidence that this method or performance cannot give.
     """
     if moments < 1:
         raise CofinalError(f"--moments is {moments}; expected 1 or more")
-    evidence = find_evidence(model, features, method, width)
+    evidence = find_evidence(model, features, method, width, output)
     found = {t.target: strongest_moments(evidence, t.target, moments) for t in prediction.targets}
     if evidence.method == "occlusion":
         found = left_out_whole(model, features, found)
@@ -142,16 +146,23 @@ def left_out_whole(
 
 
 def find_evidence(
-    model: Ensemble, features: ClipFeatures, method: Method | None = None, width: int = WIDTH
+    model: Ensemble,
+    features: ClipFeatures,
+    method: Method | None = None,
+    width: int = WIDTH,
+    output: ModelOutput | None = None,
 ) -> Evidence:
-    """The evidence of the method asked for.
+    """The evidence of the method asked for; see `explain` for arguments.
 
     Raises:
         CofinalError: evidence that the model or the performance cannot give.
     """
-    if method is None:
-        return votes(model, features) or occlusion(model, features, width)
-    found = Way(method, method, width).explain(model, features)
+    if method in (None, "votes"):
+        found = votes(model, features, output)
+        if method is None:
+            return found or occlusion(model, features, width)
+    else:
+        found = Way(method, method, width).explain(model, features)
     if found is None:
         raise CofinalError(f"this model's method has no {method}; use --method occlusion")
     return found
