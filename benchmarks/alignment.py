@@ -28,8 +28,8 @@ from cofinal.config import DataSource, Preset, ProtocolSettings, TrainingSetting
 from cofinal.data.dataset import Dataset, load_dataset
 from cofinal.data.features import read_features
 from cofinal.data.sheets import Element, read_sheets
+from cofinal.evaluation.bootstrap import mean_interval
 from cofinal.evaluation.folds import make_folds
-from cofinal.evaluation.metrics import bootstrap_index, percentile_interval
 from cofinal.explain.aligner import Aligner, Placement, class_name, equal_parts
 from cofinal.explain.aligner_fit import Weights, fit_aligner, maximisation
 from cofinal.explain.evidence import occlusion
@@ -215,8 +215,7 @@ def held_out(dataset: Dataset, orders: list[Order], kind: str, learn: Learn) -> 
 
 def with_interval(values_N: np.ndarray) -> dict[str, Any]:
     """Mean over performances with its bootstrap interval."""
-    samples_S = values_N[bootstrap_index(len(values_N), 2000)].mean(1)
-    return {"mean": float(values_N.mean()), "interval": percentile_interval(samples_S)}
+    return {"mean": float(values_N.mean()), "interval": mean_interval(values_N)}
 
 
 def stride_32(dataset: Dataset) -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations, product
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from simulated_marks import simulated, with_gaps
 
 from cofinal.agreement.alpha import Level, krippendorff
-from cofinal.evaluation.metrics import bootstrap_index
+from cofinal.evaluation.resampling import Resampling, alone
 
 reference = pytest.importorskip("krippendorff", reason="krippendorff (extra test) is absent")
 
@@ -46,7 +47,9 @@ def brute_force(marks_NJ: np.ndarray) -> float:
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6])
 def test_squared_differences_pair_by_pair(share: float) -> None:
     marks_NJ = with_gaps(simulated(20, 4, seed=1), share, seed=2)
-    assert krippendorff(marks_NJ, samples=2)[0] == pytest.approx(brute_force(marks_NJ))
+    assert krippendorff(marks_NJ, drawn=alone(len(marks_NJ), 2))[0] == pytest.approx(
+        brute_force(marks_NJ)
+    )
 
 
 @pytest.mark.parametrize("level", ["interval", "ordinal"])
@@ -56,22 +59,25 @@ def test_the_package_of_that_name_gives_alpha_and_each_bootstrap_sample(
 ) -> None:
     marks_NJ = with_gaps(simulated(40, 5, seed).round(), 0.25, seed)
     expected = reference.alpha(marks_NJ.T, level_of_measurement=level)
-    alpha, interval = krippendorff(marks_NJ, level, samples=5)
-    assert alpha == pytest.approx(expected)
-    kept = marks_NJ[np.isfinite(marks_NJ).sum(1) > 1]
-    drawn = [
-        reference.alpha(kept[index].T, level_of_measurement=level)
-        for index in bootstrap_index(len(kept), 5)
-    ]
-    assert interval == pytest.approx(np.quantile(drawn, [0.025, 0.975]))
+    events = Resampling.of_groups(np.arange(40) // 3, "event")
+    for samples in (alone(40, 5), replace(events, samples=5)):
+        alpha, interval = krippendorff(marks_NJ, level, samples)
+        assert alpha == pytest.approx(expected)
+        drawn = [
+            reference.alpha(
+                np.repeat(marks_NJ, weight_N.astype(int), axis=0).T, level_of_measurement=level
+            )
+            for weight_N in np.concatenate(list(samples.weights()))
+        ]
+        assert interval == pytest.approx(np.quantile(drawn, [0.025, 0.975]))
 
 
 def test_simulated_judges_have_the_alpha_they_were_given() -> None:
     marks_NJ = with_gaps(simulated(3000, 6, seed=5, deviations=(2.0, 0.0, 1.0)), 0.3, seed=5)
-    assert krippendorff(marks_NJ, samples=2)[0] == pytest.approx(0.8, abs=0.02)
+    assert krippendorff(marks_NJ, drawn=alone(len(marks_NJ), 2))[0] == pytest.approx(0.8, abs=0.02)
     chance = np.random.default_rng(0).integers(5, size=(3000, 4)).astype(float)
     for level in ("interval", "ordinal"):
-        assert krippendorff(chance, level, samples=2)[0] == pytest.approx(0, abs=0.02)
+        assert krippendorff(chance, level, alone(len(chance), 2))[0] == pytest.approx(0, abs=0.02)
 
 
 def test_order_alone_counts_for_ordinal_marks() -> None:

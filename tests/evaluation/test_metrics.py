@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 
@@ -18,19 +17,12 @@ from cofinal.evaluation.metrics import (
     mae,
     r_l2,
     srcc,
-    srcc_interval,
     srcc_rows,
     within_group_srcc,
 )
 
 # Few different values, so that ties abound.
 tied_pairs = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=30)
-
-
-def bivariate(rng: np.random.Generator, count: int, rho: float) -> tuple[np.ndarray, np.ndarray]:
-    """A sample of two normal variables of Pearson correlation rho."""
-    first, noise = rng.normal(size=(2, count))
-    return first, rho * first + math.sqrt(1 - rho**2) * noise
 
 
 @given(tied_pairs)
@@ -168,69 +160,6 @@ def test_small_unnamed_and_constant_groups_take_no_part_within() -> None:
     groups = ["good"] * 6 + ["small"] * 5 + [""] * 6 + ["constant"] * 6
     assert within_group_srcc(predicted, score, groups) == pytest.approx(1.0)
     assert within_group_srcc(predicted[6:], score[6:], groups[6:]) is None
-
-
-def test_the_interval_agrees_with_scipys_percentile_bootstrap() -> None:
-    a, b = bivariate(np.random.default_rng(3), 80, 0.6)
-    ours = srcc_interval(a, b, level=0.9, samples=4000)
-    scipys = scipy.stats.bootstrap(
-        (a, b),
-        lambda x, y, axis: srcc_rows(x, np.broadcast_to(y, x.shape)),
-        paired=True,
-        vectorized=True,
-        confidence_level=0.9,
-        n_resamples=4000,
-        method="percentile",
-        rng=np.random.default_rng(4),
-    ).confidence_interval
-    assert ours == pytest.approx((scipys.low, scipys.high), abs=0.015)
-
-
-def test_the_interval_is_the_quantiles_over_all_resamples_of_a_tiny_sample() -> None:
-    a, b = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 3.0, 2.0, 4.0])
-    every = np.array(list(itertools.product(range(4), repeat=4)))
-    values = srcc_rows(a[every], b[every])
-    values = values[np.isfinite(values)]
-    ours = srcc_interval(a, b, level=0.5, samples=20_000)
-    expected = np.quantile(values, [0.25, 0.75])
-    assert ours == pytest.approx(tuple(expected), abs=1e-6)
-
-
-def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
-    rho, rng = 0.6, np.random.default_rng(5)
-    truth = 6 / math.pi * math.asin(rho / 2)  # Spearman's correlation of normal variables
-    covered = 0
-    for trial in range(300):
-        interval = srcc_interval(*bivariate(rng, 60, rho), samples=300, seed=trial)
-        assert interval is not None
-        covered += interval[0] <= truth <= interval[1]
-    # 300 trials at 95 % have standard deviation .0126; percentile intervals are slightly narrow.
-    assert 0.89 <= covered / 300 <= 0.98
-
-
-def test_the_interval_of_repeats_is_that_of_their_mean() -> None:
-    a, b = bivariate(np.random.default_rng(6), 50, 0.5)
-    other = bivariate(np.random.default_rng(7), 50, 0.5)[0]
-    index = np.random.default_rng(0).integers(50, size=(500, 50))
-    means = (srcc_rows(a[index], b[index]) + srcc_rows(other[index], b[index])) / 2
-    ours = srcc_interval(np.stack([a, other]), b, samples=500)
-    assert ours == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])))
-
-
-def test_the_interval_repeats_with_its_seed_and_narrows_with_its_level() -> None:
-    a, b = bivariate(np.random.default_rng(8), 40, 0.5)
-    wide, same, narrow = (
-        srcc_interval(a, b, level=level, samples=300) for level in (0.95, 0.95, 0.5)
-    )
-    assert wide == same
-    assert wide is not None and narrow is not None
-    assert wide[0] < narrow[0] < narrow[1] < wide[1]
-
-
-def test_the_interval_is_undefined_where_srcc_is() -> None:
-    assert srcc_interval(np.zeros(5), np.arange(5.0)) is None
-    assert srcc_interval(np.arange(2.0), np.arange(2.0)) is None
-    assert srcc_interval(np.stack([np.arange(5.0), np.zeros(5)]), np.arange(5.0)) is None
 
 
 @pytest.mark.parametrize("measure", [srcc, r_l2, mae])

@@ -33,6 +33,7 @@ from cofinal.errors import CofinalError
 from cofinal.evaluation import predictions
 from cofinal.evaluation.evaluate import evaluate
 from cofinal.evaluation.nested import Choice
+from cofinal.evaluation.resampling import Units
 from cofinal.evaluation.result import measure
 from cofinal.evaluation.store import LONGEST_NAME, Key, Store, file_name
 from cofinal.files.atomic import TEMPORARY
@@ -208,11 +209,11 @@ def test_a_prediction_that_is_no_number_is_an_error_with_its_performance(
 def test_measures_leave_out_only_those_that_no_fold_held_out(generated: Dataset) -> None:
     points = np.random.default_rng(0).normal(size=(2, *generated.scores.shape))
     points[:, 5] = np.nan
-    rows, _ = measure(generated, points, None)
+    rows, _ = measure(generated, points, None, Units())
     assert rows[0].performances == len(generated) - 1
     points[1, 7, 0] = np.nan
     with pytest.raises(CofinalError, match=f"performance {generated.ids[7]} is not a finite"):
-        measure(generated, points, None)
+        measure(generated, points, None, Units())
 
 
 @pytest.mark.parametrize(

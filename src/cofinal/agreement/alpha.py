@@ -13,38 +13,39 @@ from typing import Literal
 
 import numpy as np
 
-from cofinal.evaluation.metrics import bootstrap_index, percentile_interval
+from cofinal.evaluation.resampling import Resampling, alone, percentile_interval
 
-SAMPLES = 1000
+# Enough for an interval; a sample takes as many steps as there are marks.
+SAMPLES = 2000
 # Largest number of cells of a table of marks in several samples.
 TABLE = 500_000
 Level = Literal["interval", "ordinal"]
 
 
 def krippendorff(
-    marks_NJ: np.ndarray, level: Level = "interval", samples: int = SAMPLES, seed: int = 0
+    marks_NJ: np.ndarray, level: Level = "interval", drawn: Resampling | None = None
 ) -> tuple[float | None, tuple[float, float] | None]:
-    """Alpha and its 95 % bootstrap interval over performances.
+    """Alpha and its 95 % bootstrap interval.
 
     Args:
         marks_NJ: points, NaN where a judge gave none; performances with one mark take no part.
         level: "interval" counts squared differences of marks; "ordinal" counts how many marks lie
             between two, so that only the order of marks matters.
-        samples: bootstrap samples.
-        seed: seed of the resampling.
+        drawn: how bootstrap samples of the N performances are drawn; single ones by default.
 
     Returns:
         Alpha and interval; None where no two marks can be compared or all are equal.
     """
-    marks_NJ = marks_NJ[np.isfinite(marks_NJ).sum(1) > 1]
+    drawn = drawn or alone(len(marks_NJ), SAMPLES)
+    several_N = np.isfinite(marks_NJ).sum(1) > 1
+    marks_NJ = marks_NJ[several_N]
     if not len(marks_NJ):
         return None, None
-    index_SN = bootstrap_index(len(marks_NJ), samples, seed)
-    drawn_SN = np.stack([np.bincount(index, minlength=len(marks_NJ)) for index in index_SN])
     (alpha,) = _alphas(marks_NJ, level, np.ones((1, len(marks_NJ))))
     if np.isnan(alpha):
         return None, None
-    return float(alpha), percentile_interval(_alphas(marks_NJ, level, drawn_SN))
+    alpha_S = drawn.only(several_N).measure(lambda weight_SN: _alphas(marks_NJ, level, weight_SN))
+    return float(alpha), percentile_interval(alpha_S)
 
 
 def _alphas(marks_NJ: np.ndarray, level: Level, drawn_SN: np.ndarray) -> np.ndarray:

@@ -18,13 +18,9 @@ import numpy as np
 
 from cofinal.data.judges import JudgeMarks
 from cofinal.errors import CofinalError
-from cofinal.evaluation.metrics import (
-    mae,
-    r_l2,
-    srcc,
-    srcc_interval,
-    within_group_srcc,
-)
+from cofinal.evaluation.bootstrap import srcc_samples
+from cofinal.evaluation.metrics import mae, r_l2, srcc, within_group_srcc
+from cofinal.evaluation.resampling import Resampling, alone, percentile_interval
 
 
 @dataclass(frozen=True)
@@ -38,25 +34,30 @@ class HumanRow:
     """Judges who share a performance with another one."""
     srcc: float | None
     srcc_interval: tuple[float, float] | None
-    """95 % bootstrap interval over performances."""
+    """95 % bootstrap interval; see `resampled`."""
     within_srcc: float | None
     """SRCC inside groups, averaged by size; None without groups."""
     r_l2: float | None
     """R-l2 x 100; the range is that of the other judges' mean."""
     mae: float | None
     """Points."""
+    resampled: str
+    """What the bootstrap draws, for people: whole groups, or single performances."""
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values, for JSON."""
         return asdict(self)
 
 
-def human_rows(judged: JudgeMarks, groups: Mapping[str, str] | None = None) -> list[HumanRow]:
+def human_rows(
+    judged: JudgeMarks, groups: Mapping[str, str] | None = None, column: str = "event"
+) -> list[HumanRow]:
     """Measures the judges of every target.
 
     Args:
         judged: each judge's marks.
         groups: id -> group, for example the event; "" for none.
+        column: what the groups are, for people.
 
     Raises:
         CofinalError: a target that no two judges marked, or an id without a group.
@@ -67,7 +68,7 @@ def human_rows(judged: JudgeMarks, groups: Mapping[str, str] | None = None) -> l
         if absent is not None:
             raise CofinalError(f"id {absent!r} has marks but no group; add it, or leave groups out")
         names = [groups[identifier] for identifier in judged.ids]
-    return [human_row(target, marks, names) for target, marks in judged.marks.items()]
+    return [human_row(target, marks, names, column) for target, marks in judged.marks.items()]
 
 
 def mean_of_others(marks_NJ: np.ndarray) -> np.ndarray:
@@ -78,8 +79,16 @@ def mean_of_others(marks_NJ: np.ndarray) -> np.ndarray:
     return np.where(there & (others > 0), (total - marks_NJ) / np.maximum(others, 1), np.nan)
 
 
-def human_row(target: str, marks_NJ: np.ndarray, groups: Sequence[str] | None = None) -> HumanRow:
-    """Measures the judges of one target from their marks (N, J), NaN where there is none.
+def human_row(
+    target: str, marks_NJ: np.ndarray, groups: Sequence[str] | None = None, column: str = "event"
+) -> HumanRow:
+    """Measures the judges of one target.
+
+    Args:
+        target: its name.
+        marks_NJ: points, NaN where there is none.
+        groups: N group names.
+        column: what the groups are, for people.
 
     Raises:
         CofinalError: no performance has the marks of two judges.
@@ -101,14 +110,20 @@ def human_row(target: str, marks_NJ: np.ndarray, groups: Sequence[str] | None = 
         for j in judges
         for known in [known_NJ[:, j]]
     ]
-    ranked = [j for j, cell in zip(judges, cells, strict=True) if cell[0] is not None]
-    interval = None
-    if ranked:
-        known_JN = known_NJ.T[ranked]
-        interval = srcc_interval(marks_NJ.T[ranked], others_NJ.T[ranked], known=known_JN)
+    drawn = alone(len(marks_NJ)) if groups is None else Resampling.of_groups(groups, column)
+    samples = [
+        srcc_samples(marks_NJ[None, known, j], others_NJ[known, j], drawn.only(known))[:, 0]
+        for j, cell in zip(judges, cells, strict=True)
+        for known in [known_NJ[:, j]]
+        if cell[0] is not None
+    ]
+    interval = percentile_interval(np.mean(samples, axis=0)) if samples else None
     rank, within, range_error, error = (_mean_known(values) for values in zip(*cells, strict=True))
     performances = int(known_NJ.any(1).sum())
-    return HumanRow(target, performances, len(judges), rank, interval, within, range_error, error)
+    resampled = drawn.sentence()
+    return HumanRow(
+        target, performances, len(judges), rank, interval, within, range_error, error, resampled
+    )
 
 
 def _measure(

@@ -6,13 +6,13 @@ Letters: N performances, J judges, G grades.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cofinal.agreement.alpha import krippendorff
+from cofinal.agreement.alpha import SAMPLES, krippendorff
 from cofinal.agreement.bland_altman import Difference, differences
 from cofinal.agreement.human import HumanRow, human_row
 from cofinal.agreement.kappa import grades_of_marks, mean_kappa
@@ -27,6 +27,7 @@ from cofinal.agreement.repeats import Repeat, repeats
 from cofinal.config import AgreementSettings
 from cofinal.data.judges import JudgeMarks, seated
 from cofinal.errors import CofinalError
+from cofinal.evaluation.resampling import Resampling
 from cofinal.files.tables import csv_records
 from cofinal.grades import grade_edges
 
@@ -86,6 +87,7 @@ def measure_agreement(
     settings: AgreementSettings,
     groups_N: np.ndarray | None = None,
     predictions: Mapping[str, Mapping[str, float]] | None = None,
+    column: str = "group",
 ) -> list[TargetAgreement]:
     """Measures the judges of every target.
 
@@ -94,6 +96,7 @@ def measure_agreement(
         settings: targets, grades, reliability wanted.
         groups_N: the group of each performance of `judged`, such as its event.
         predictions: target -> id -> points of a model, for the targets it predicts.
+        column: what the groups are, for people.
 
     Raises:
         CofinalError: an unknown target; one judge only; marks that never differ; more grades than
@@ -106,7 +109,12 @@ def measure_agreement(
         )
     return [
         _measure(
-            judged, target, settings, groups_N, predicted_points(predictions, target, judged.ids)
+            judged,
+            target,
+            settings,
+            groups_N,
+            column,
+            predicted_points(predictions, target, judged.ids),
         )
         for target in settings.targets or judged.marks
     ]
@@ -117,10 +125,11 @@ def _measure(
     target: str,
     settings: AgreementSettings,
     groups_N: np.ndarray | None,
+    column: str,
     predicted_N: np.ndarray | None,
 ) -> TargetAgreement:
     marks_NJ = judged.marks[target]
-    human = human_row(target, marks_NJ, None if groups_N is None else list(groups_N))
+    human = human_row(target, marks_NJ, None if groups_N is None else list(groups_N), column)
     known = marks_NJ[np.isfinite(marks_NJ)]
     if np.ptp(known) == 0:
         raise CofinalError(
@@ -133,8 +142,11 @@ def _measure(
     edges = _edges(np.nanmean(marks_NJ[marked_N], 1), settings)
     reliable = complete_reliability(panel_NJ, groups_N)
     needed = {f"{w:g}": judges_needed(reliable.icc_one, w) for w in settings.wanted if reliable}
-    alpha, alpha_interval = krippendorff(marks_NJ)
-    ordinal, ordinal_interval = krippendorff(marks_NJ, "ordinal")
+    drawn = None
+    if groups_N is not None:
+        drawn = replace(Resampling.of_groups(groups_N, column), samples=SAMPLES)
+    alpha, alpha_interval = krippendorff(marks_NJ, drawn=drawn)
+    ordinal, ordinal_interval = krippendorff(marks_NJ, "ordinal", drawn)
     model = None
     if predicted_N is not None:
         model = model_as_judge(predicted_N, panel_NJ, edges, groups_N)

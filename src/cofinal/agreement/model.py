@@ -1,6 +1,6 @@
 """The model as one more judge: predictions of performances it was not trained on, among the marks.
 
-Letters: N performances, J judges, G grades, S bootstrap samples.
+Letters: N performances, J judges, G grades.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from cofinal.agreement.bland_altman import Difference, difference
 from cofinal.agreement.kappa import grades_of_marks, kappa_with
 from cofinal.agreement.reliability import Reliability, complete_reliability
 from cofinal.errors import CofinalError
-from cofinal.evaluation.metrics import bootstrap_index, percentile_interval, srcc
+from cofinal.evaluation.bootstrap import ratio_interval
+from cofinal.evaluation.metrics import srcc
+from cofinal.evaluation.resampling import Resampling
 from cofinal.files.tables import csv_records, finite_cell
 
 NAME = "model"
@@ -42,7 +44,7 @@ class ModelAsJudge:
     """Squared difference of two judges over that of the model and a judge: 1 if it differs from
     them as they do from each other (coefficient of individual agreement, Barnhart et al. 2007)."""
     ratio_interval: tuple[float, float] | None
-    """95 % bootstrap interval over performances."""
+    """95 % bootstrap interval, over whole groups where there are some."""
     worth_judges: float | None
     """Number of judges whose mean errs as much as the model; None if its error is not more than
     that of the panel's own mean."""
@@ -95,7 +97,8 @@ def model_as_judge(
         predicted_N: points, NaN where there is no prediction.
         marks_NJ: points by judge or seat, NaN where there is none.
         edges: (G + 1,) edges of grades in points; None for no kappa.
-        groups_N: the group of each performance, for the reliability inside groups.
+        groups_N: the group of each performance, for the reliability inside groups and the
+            bootstrap.
 
     Raises:
         CofinalError: no performance has a prediction and two marks.
@@ -115,7 +118,7 @@ def model_as_judge(
     if edges is not None:
         graded = (grades_of_marks(marks, edges) for marks in (predicted_N, marks_NJ))
         kappa = kappa_with(*graded)
-    ratio, interval = _ratio(predicted_N, marks_NJ)
+    ratio, interval = _ratio(predicted_N, marks_NJ, groups_N)
     return ModelAsJudge(
         int(both_N.sum()),
         gap,
@@ -130,17 +133,16 @@ def model_as_judge(
 
 
 def _ratio(
-    predicted_N: np.ndarray, marks_NJ: np.ndarray
+    predicted_N: np.ndarray, marks_NJ: np.ndarray, groups_N: np.ndarray | None
 ) -> tuple[float | None, tuple[float, float] | None]:
     """Disagreement of judges with each other over the model's with them, and its interval."""
     among_N = 2 * np.nanvar(marks_NJ, 1, ddof=1)
     model_N = np.nanmean((marks_NJ - predicted_N[:, None]) ** 2, 1)
     if not model_N.sum() > 0:
         return None, None
-    index_SN = bootstrap_index(len(predicted_N), 2000)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        drawn_S = among_N[index_SN].sum(1) / model_N[index_SN].sum(1)
-    return float(among_N.sum() / model_N.sum()), percentile_interval(drawn_S)
+    drawn = None if groups_N is None else Resampling.of_groups(groups_N, "group")
+    interval = ratio_interval(among_N, model_N, drawn)
+    return float(among_N.sum() / model_N.sum()), interval
 
 
 def _worth(predicted_N: np.ndarray, marks_NJ: np.ndarray) -> float | None:

@@ -110,6 +110,7 @@ def notes(found: TargetAgreement, group: str | None) -> Iterator[str]:
             f"Reliability is that inside one {group}, where levels are alike and one panel sits; "
             "the other numbers are over all performances."
         )
+    yield f"Bootstrap intervals (alpha, SRCC, ratio) draw {found.human.resampled}."
 
 
 def reliability_rows(reliable: Reliability) -> Iterator[Row]:

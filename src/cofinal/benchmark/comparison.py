@@ -1,4 +1,4 @@
-"""Is the difference real? Paired bootstrap over performances, and Holm's correction.
+"""Is the difference real? Paired bootstrap over whole groups, and Holm's correction.
 
 Sources: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993; Holm, "A simple
 sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 1979.
@@ -8,12 +8,14 @@ Letters: R repeats and seeds, N performances, S bootstrap samples, M methods.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cofinal.evaluation.metrics import bootstrap_index, srcc_rows
+from cofinal.evaluation.bootstrap import srcc_samples
+from cofinal.evaluation.metrics import srcc_rows
+from cofinal.evaluation.resampling import Resampling, percentile_interval, sign_p_value
 
 
 @dataclass(frozen=True)
@@ -28,23 +30,33 @@ class Comparison:
     """95 % bootstrap interval of the difference."""
     p_value: float
     """Two-sided; how easily resampling turns the sign of the difference."""
-    p_holm: float
-    """The same, corrected for the number of methods compared."""
+    least_p: float
+    """The smallest p-value that so many samples can give."""
+    p_holm: float | None
+    """`p_value` corrected for the number of methods under test; None for another baseline, which
+    is not one of them."""
 
 
-def bootstrap_srcc(
-    predicted_RN: np.ndarray, score_N: np.ndarray, index_SN: np.ndarray
-) -> np.ndarray:
-    """SRCC on each bootstrap sample, averaged over repeats: (S,)."""
-    return np.mean([srcc_rows(row[index_SN], score_N[index_SN]) for row in predicted_RN], axis=0)
+def mean_srcc(predicted_RN: np.ndarray, score_N: np.ndarray) -> float:
+    """SRCC averaged over repeats and seeds; not a number where one is undefined."""
+    return float(srcc_rows(predicted_RN, np.broadcast_to(score_N, predicted_RN.shape)).mean())
+
+
+def best_label(
+    predicted: Mapping[str, np.ndarray], score_N: np.ndarray, among: Collection[str]
+) -> str | None:
+    """The label with the highest SRCC over all repeats; None where no SRCC is defined."""
+    ranks = {label: mean_srcc(predicted[label], score_N) for label in among}
+    defined = {label: value for label, value in ranks.items() if np.isfinite(value)}
+    return max(defined, key=lambda label: defined[label]) if defined else None
 
 
 def compare(
     predicted: Mapping[str, np.ndarray],
     score_N: np.ndarray,
     baseline: str,
-    samples: int = 2000,
-    seed: int = 0,
+    drawn: Resampling,
+    baselines: Collection[str] = (),
 ) -> list[Comparison]:
     """Compares every method with a baseline; all see the same bootstrap samples.
 
@@ -52,35 +64,37 @@ def compare(
         predicted: label -> (R, N) points.
         score_N: points given.
         baseline: a label of `predicted`.
-        samples: bootstrap samples.
-        seed: seed of the resampling.
+        drawn: how the samples are drawn.
+        baselines: labels that are not under test.
 
     Returns:
         One comparison for each other method whose SRCC is defined, in their order.
     """
-    index_SN = bootstrap_index(len(score_N), samples, seed)
-    whole_1N = np.arange(len(score_N))[None]
-    reference_S = bootstrap_srcc(predicted[baseline], score_N, index_SN)
-    reference = bootstrap_srcc(predicted[baseline], score_N, whole_1N)[0]
+    whole = {label: mean_srcc(rows_RN, score_N) for label, rows_RN in predicted.items()}
+    labels = [label for label, value in whole.items() if np.isfinite(value)]
+    samples_SR = srcc_samples(np.concatenate([predicted[one] for one in labels]), score_N, drawn)
+    ends = np.cumsum([len(predicted[label]) for label in labels])[:-1]
+    parts = np.split(samples_SR, ends, axis=1)
+    mean = {label: part_SR.mean(1) for label, part_SR in zip(labels, parts, strict=True)}
     found = []
-    for label, values_RN in predicted.items():
-        value = bootstrap_srcc(values_RN, score_N, whole_1N)[0]
-        if label == baseline or not np.isfinite(value):
+    for label in labels:
+        if label == baseline:
             continue
-        difference_S = bootstrap_srcc(values_RN, score_N, index_SN) - reference_S
-        difference_S = difference_S[np.isfinite(difference_S)]
-        low, high = np.quantile(difference_S, [0.025, 0.975])
+        difference_S = mean[label] - mean[baseline]
+        interval = percentile_interval(difference_S)
+        assert interval is not None, "the whole sample's SRCC is defined"
         p = sign_p_value(difference_S)
-        difference = float(value - reference)
-        found.append(Comparison(label, baseline, difference, (float(low), float(high)), p, p))
-    corrected = holm([entry.p_value for entry in found])
-    return [replace(entry, p_holm=p) for entry, p in zip(found, corrected, strict=True)]
+        difference = whole[label] - whole[baseline]
+        found.append(Comparison(label, baseline, difference, interval, p, drawn.least_p, None))
+    return corrected(found, baselines)
 
 
-def sign_p_value(difference_S: np.ndarray) -> float:
-    """Two-sided bootstrap p-value of "no difference"; never 0, since S samples cannot show that."""
-    beyond = min((difference_S <= 0).sum(), (difference_S >= 0).sum())
-    return float(min(1.0, 2 * (beyond + 1) / (len(difference_S) + 1)))
+def corrected(found: Sequence[Comparison], baselines: Collection[str]) -> list[Comparison]:
+    """Comparisons with Holm's p for those that are under test."""
+    tested = [entry for entry in found if entry.label not in baselines]
+    labels = [entry.label for entry in tested]
+    p_holm = dict(zip(labels, holm([entry.p_value for entry in tested]), strict=True))
+    return [replace(entry, p_holm=p_holm.get(entry.label)) for entry in found]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -88,6 +102,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
     order = np.argsort(p_values, kind="stable")
     factors = len(p_values) - np.arange(len(p_values))
     raised = np.maximum.accumulate(np.asarray(p_values, dtype=float)[order] * factors)
-    corrected = np.empty(len(p_values))
-    corrected[order] = np.minimum(raised, 1.0)
-    return [float(value) for value in corrected]
+    found = np.empty(len(p_values))
+    found[order] = np.minimum(raised, 1.0)
+    return [float(value) for value in found]

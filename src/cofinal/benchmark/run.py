@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from cofinal.benchmark.comparison import Comparison, compare
+from cofinal.benchmark.comparison import Comparison, best_label, compare
 from cofinal.benchmark.plan import Entry, is_trained, official, plan_benchmark
 from cofinal.config import BenchmarkSettings, ProtocolSettings
 from cofinal.data.dataset import Dataset
 from cofinal.evaluation.coverage import FoldCoverage, Predicted, fold_coverage
 from cofinal.evaluation.evaluate import summarise
 from cofinal.evaluation.grading import Grading
-from cofinal.evaluation.metrics import srcc
 from cofinal.evaluation.predictions import FoldJob, FoldPredictions
+from cofinal.evaluation.resampling import Units
 from cofinal.evaluation.result import EvaluationResult
 from cofinal.evaluation.runner import OnProgress, count_finished, run_jobs
 from cofinal.evaluation.store import Key, Store
@@ -154,30 +154,21 @@ def protocol_result(
         entry.label: method_result(entry, dataset, jobs[name, entry.label], found)
         for entry in entries
     }
+    protocol = jobs[name, entries[0].label][0].protocol
     closed_form = [entry.label for entry in entries if not is_trained(entry.preset)]
+    units = Units.of(dataset, protocol)
     baseline, comparisons = {}, {}
     for k, target in enumerate(dataset.targets):
-        points = {
-            label: method.result.predictions[:, :, k]
-            for label, method in methods.items()
-            if np.isfinite(method.result.predictions[:, :, k]).any()
-        }
-        judged = np.isfinite(next(iter(points.values()))[0])
-        points = {label: values[:, judged] for label, values in points.items()}
-        scores = dataset.scores[judged, k]
-        best = best_label({label: points[label] for label in closed_form}, scores)
+        points = {label: one.result.predictions[:, :, k] for label, one in methods.items()}
+        judged_N = np.isfinite(points[entries[0].label][0])
+        points = {label: values[:, judged_N] for label, values in points.items()}
+        scores = dataset.scores[judged_N, k]
+        best = best_label(points, scores, closed_form)
         if best and name != "best-on-test":
             baseline[target] = best
-            comparisons[target] = compare(points, scores, best)
-    protocol = jobs[name, entries[0].label][0].protocol
+            drawn = units.among(np.flatnonzero(judged_N))
+            comparisons[target] = compare(points, scores, best, drawn, closed_form)
     return ProtocolResult(name, protocol, methods, baseline, comparisons)
-
-
-def best_label(predicted: Mapping[str, np.ndarray], scores: np.ndarray) -> str | None:
-    """The label with the highest SRCC, or None where no SRCC is defined."""
-    ranks = {label: srcc(values[0], scores) for label, values in predicted.items()}
-    defined = {label: value for label, value in ranks.items() if value is not None}
-    return max(defined, key=lambda label: defined[label]) if defined else None
 
 
 def method_result(

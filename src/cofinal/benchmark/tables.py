@@ -16,6 +16,7 @@ from cofinal.benchmark.comparison import Comparison
 from cofinal.benchmark.run import ProtocolResult
 from cofinal.config import BenchmarkSettings
 from cofinal.data.cards import PublishedResult
+from cofinal.evaluation.resampling import SAMPLES
 from cofinal.evaluation.result import TargetMeasures
 from cofinal.files.atomic import write_json, write_text
 from cofinal.files.tables import markdown_table
@@ -94,8 +95,11 @@ class BenchmarkResult:
             "",
             "SRCC over all held-out performances together, its 95 % bootstrap interval and the "
             "standard deviation over seeds; within: SRCC inside each group, averaged by size; R-l2 "
-            "x 100; MAE in points. Difference: SRCC minus that of the best baseline (a method that "
-            "learns without gradients), paired bootstrap, p by Holm for all methods of the table.",
+            "x 100; MAE in points. Difference: SRCC minus that of the best baseline over all "
+            "repeats (a method that learns without gradients), by a paired bootstrap. p is by Holm "
+            f"for the methods under test, which other baselines are not; before that correction "
+            f"{SAMPLES:,} samples can give no p below {2 / (SAMPLES + 1):.4f}. What is resampled, "
+            "whole groups or single performances, stands above each table.",
         ]
 
 
@@ -162,6 +166,7 @@ def protocol_section(
             else f"{measures.target}, {measures.category}"
         )
         lines += [f"### {heading} ({measures.performances} performances)", ""]
+        lines += [f"Intervals and tests resample {measures.resampled}.", ""]
         rows = []
         compared = {c.label: c for c in protocol.comparisons.get(measures.target, [])}
         for label, method in protocol.methods.items():
@@ -291,7 +296,8 @@ def difference_texts(versus: Comparison | None, is_baseline: bool) -> list[str]:
     if versus is None:
         return ["-", "-"]
     low, high = versus.interval
-    return [f"{versus.difference:+.3f} ({low:+.3f} to {high:+.3f})", f"{versus.p_holm:.3f}"]
+    p = "baseline" if versus.p_holm is None else f"{versus.p_holm:.4f}"
+    return [f"{versus.difference:+.3f} ({low:+.3f} to {high:+.3f})", p]
 
 
 def published_section(published: Sequence[PublishedResult]) -> list[str]:

@@ -54,7 +54,7 @@ class Agreement:
         targets = self.settings.targets or tuple(judged.marks)
         groups_N = group_names(self.groups, self.group, judged.ids) if self.groups else None
         predictions = read_predictions(self.predictions, targets) if self.predictions else None
-        found = measure_agreement(judged, self.settings, groups_N, predictions)
+        found = measure_agreement(judged, self.settings, groups_N, predictions, self.group)
         report = AgreementReport(
             shlex.join(["cofinal", *sys.argv[1:]]),
             self.group if self.groups else None,

@@ -177,9 +177,10 @@ class Benchmark:
         judged = dataset.judged and dataset.judged.of(dataset.ids)
         if judged is None:
             return []
-        groups = dataset.groups.get(self.settings.within or "event")
+        column = self.settings.within or "event"
+        groups = dataset.groups.get(column)
         named = dict(zip(dataset.ids, groups, strict=True)) if groups else None
-        return human_rows(judged, named)
+        return human_rows(judged, named, column)
 
     def published(self) -> tuple[Any, ...]:
         """Numbers from papers on this data set."""

@@ -20,6 +20,7 @@ from cofinal.data.dataset import Dataset
 from cofinal.errors import NoRoomError
 from cofinal.evaluation.folds import group_values, plan_folds
 from cofinal.evaluation.predictions import FoldJob
+from cofinal.evaluation.resampling import Units
 from cofinal.evaluation.result import EvaluationResult, measure
 from cofinal.evaluation.runner import run_jobs
 from cofinal.evaluation.store import Finished, Store
@@ -128,7 +129,7 @@ def summarise(
     """
     # Nobody asked for events: those that are missing or single then take no part, silently.
     within = protocol.within or ("event" if "event" in dataset.groups else None)
-    measures, average = measure(dataset, predictions, within)
+    measures, average = measure(dataset, predictions, within, Units.of(dataset, protocol))
     return EvaluationResult(
         method=preset.method,
         protocol=asdict(protocol),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cofinal.evaluation.metrics import error_interval
+from cofinal.evaluation.bootstrap import mean_interval
 
 # Bins of the calibration error.
 BINS = 10
@@ -58,11 +58,11 @@ class Grading:
             target=target,
             performances=len(true_n),
             right=float(right_n.mean()),
-            right_interval=error_interval(right_n.astype(float)),
+            right_interval=mean_interval(right_n.astype(float)),
             within_one=float(near_n.mean()),
-            within_one_interval=error_interval(near_n.astype(float)),
+            within_one_interval=mean_interval(near_n.astype(float)),
             ranked_probability_score=float(score_n.mean()),
-            ranked_probability_score_interval=error_interval(score_n),
+            ranked_probability_score_interval=mean_interval(score_n),
             log_loss=float(-np.log(own_n.clip(TINY)).mean()),
             calibration_error=calibration_error(chance_nG, true_n),
         )

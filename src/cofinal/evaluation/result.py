@@ -14,17 +14,9 @@ import numpy as np
 
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError, UnknownNameError
-from cofinal.evaluation.metrics import (
-    Measure,
-    error_interval,
-    fisher_mean,
-    mae,
-    r_l2,
-    srcc,
-    srcc_interval,
-    within_group_interval,
-    within_group_srcc,
-)
+from cofinal.evaluation.bootstrap import mean_interval, srcc_interval, within_group_interval
+from cofinal.evaluation.metrics import Measure, fisher_mean, mae, r_l2, srcc, within_group_srcc
+from cofinal.evaluation.resampling import Resampling, Units
 from cofinal.files.atomic import write_json, write_text
 from cofinal.files.tables import aligned, csv_text
 from cofinal.records import Record
@@ -39,7 +31,7 @@ class TargetMeasures:
     performances: int
     srcc: float | None
     srcc_interval: tuple[float, float] | None
-    """95 % bootstrap interval over performances."""
+    """95 % bootstrap interval, as all intervals here."""
     r_l2: float | None
     """R-l2 x 100."""
     mae: float | None
@@ -49,9 +41,11 @@ class TargetMeasures:
     srcc_spread: float | None
     """Standard deviation of SRCC over repeats; None for one repeat."""
     r_l2_interval: tuple[float, float] | None
-    """95 % bootstrap interval; the range of scores stays that of all performances."""
+    """The range of scores stays that of all performances."""
     mae_interval: tuple[float, float] | None
     within_interval: tuple[float, float] | None
+    resampled: str
+    """What the bootstrap draws, for people: whole groups, or single performances."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +106,8 @@ class EvaluationResult(Record):
         if len(self.measures) > 1:
             rows.append(["average", "(Fisher)", "", _text(self.average_srcc), "", "", "", ""])
         table = aligned(rows)
+        resampled = dict.fromkeys(row.resampled for row in self.measures)
+        table += f"\nIntervals resample {'; '.join(resampled)}."
         if self.optimistic:
             table += "\nOPTIMISTIC: the best epoch was chosen on the evaluated performances."
         return "\n".join([table, *(f"NOTE: {note}" for note in self.notes())])
@@ -182,8 +178,18 @@ def measure_target(
     predicted_RN: np.ndarray,
     score_N: np.ndarray,
     groups: Sequence[str] | None,
+    drawn: Resampling,
 ) -> TargetMeasures:
-    """Measures one target on one category; with repeats, the mean of each measure over them."""
+    """Measures one target on one category; with repeats, the mean of each measure over them.
+
+    Args:
+        target: its name.
+        category: its name; None for all performances.
+        predicted_RN: points predicted.
+        score_N: points given.
+        groups: groups for the within-group SRCC.
+        drawn: how the bootstrap draws.
+    """
 
     def over_repeats(measure: Measure) -> float | None:
         return _mean([measure(row, score_N) for row in predicted_RN])
@@ -194,7 +200,7 @@ def measure_target(
     if groups is not None:
         within = over_repeats(lambda p, s: within_group_srcc(p, s, groups))
         if within is not None:
-            within_interval = within_group_interval(predicted_RN, score_N, groups)
+            within_interval = within_group_interval(predicted_RN, score_N, groups, drawn)
     error_RN = np.abs(predicted_RN - score_N)
     scale = np.ptp(score_N)
     return TargetMeasures(
@@ -202,23 +208,30 @@ def measure_target(
         category=category,
         performances=len(score_N),
         srcc=_mean(per_repeat),
-        srcc_interval=srcc_interval(predicted_RN, score_N),
+        srcc_interval=srcc_interval(predicted_RN, score_N, drawn),
         r_l2=over_repeats(r_l2),
         mae=over_repeats(mae),
         within_srcc=within,
         srcc_spread=float(np.std(known, ddof=1)) if len(known) > 1 else None,
-        r_l2_interval=error_interval(100 * (error_RN / scale) ** 2) if scale else None,
-        mae_interval=error_interval(error_RN),
+        r_l2_interval=mean_interval(100 * (error_RN / scale) ** 2, drawn) if scale else None,
+        mae_interval=mean_interval(error_RN, drawn),
         within_interval=within_interval,
+        resampled=drawn.sentence(),
     )
 
 
 def measure(
-    dataset: Dataset, predictions: np.ndarray, within: str | None
+    dataset: Dataset, predictions: np.ndarray, within: str | None, units: Units
 ) -> tuple[tuple[TargetMeasures, ...], float | None]:
     """Measures of (R, N, K) predictions per target and category, and their Fisher average.
 
     Performances without any prediction (NaN: not in the held-out part) take no part.
+
+    Args:
+        dataset: all performances.
+        predictions: points.
+        within: group column of the within-group SRCC.
+        units: what the bootstrap draws.
 
     Raises:
         CofinalError: a performance with predictions of which some are not finite.
@@ -229,11 +242,9 @@ def measure(
         if within:
             groups = [g for g, there in zip(dataset.groups[within], member, strict=True) if there]
         for k, target in enumerate(dataset.targets):
-            found.append(
-                measure_target(
-                    target, category, predictions[:, member, k], dataset.scores[member, k], groups
-                )
-            )
+            points, scores = predictions[:, member, k], dataset.scores[member, k]
+            drawn = units.among(np.flatnonzero(member))
+            found.append(measure_target(target, category, points, scores, groups, drawn))
     return tuple(found), fisher_mean([row.srcc for row in found])
 
 

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cofinal.evaluation.metrics import error_interval, percentile_interval, srcc_rows
+from cofinal.evaluation.bootstrap import mean_interval
+from cofinal.evaluation.metrics import srcc_rows
+from cofinal.evaluation.resampling import percentile_interval
 
 DRAWS = 2000
 # Draws of measures over all performances together, which cost more.
@@ -201,7 +203,7 @@ def against_shifts(each_NT: Sequence[np.ndarray], seed: int = 0) -> AgainstChanc
     drawn_ND = np.stack([rng.choice(one_T, DRAWS) for one_T in each_NT])
     chance = float(np.mean([one_T.mean() for one_T in each_NT]))
     value = float(value_N.mean())
-    return AgainstChance(value, error_interval(value_N), chance, p_value(value, drawn_ND.mean(0)))
+    return AgainstChance(value, mean_interval(value_N), chance, p_value(value, drawn_ND.mean(0)))
 
 
 def p_value(value: float, drawn_D: np.ndarray) -> float:

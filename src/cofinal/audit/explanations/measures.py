@@ -26,13 +26,8 @@ import numpy as np
 from scipy.stats import rankdata
 
 from cofinal.audit.explanations.faults import DRAWS, p_value
-from cofinal.evaluation.metrics import (
-    FEWEST_ITEMS,
-    bootstrap_index,
-    error_interval,
-    percentile_interval,
-    srcc_rows,
-)
+from cofinal.evaluation.bootstrap import mean_interval, ratio_interval
+from cofinal.evaluation.metrics import FEWEST_ITEMS, srcc_rows
 
 Interval = tuple[float, float] | None
 
@@ -81,20 +76,18 @@ def deletion_insertion(
     deletion_N, insertion_N = high_N - by_chance_N, by_chance_N - low_N
     moved_N = np.abs(lost_RNOS[:, :, 2]).mean((0, 2))
     moved_chance_N = np.abs(lost_random_RNQS).mean((0, 2, 3))
-    index = bootstrap_index(len(moved_N), 2000)
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratios = moved_N[index].mean(1) / moved_chance_N[index].mean(1)
         moved = float(np.nan_to_num(moved_N.mean() / moved_chance_N.mean()))
     return DeletionInsertion(
         deletion=float(deletion_N.mean()),
-        deletion_interval=error_interval(deletion_N),
+        deletion_interval=mean_interval(deletion_N),
         insertion=float(insertion_N.mean()),
-        insertion_interval=error_interval(insertion_N),
+        insertion_interval=mean_interval(insertion_N),
         share_of_spread=float((deletion_N + insertion_N).mean() / (2 * spread)) if spread else 0.0,
         better_than_chance=float((deletion_N > 0).mean()),
         chance=float(by_chance_N.mean()),
         moved=moved,
-        moved_interval=percentile_interval(ratios),
+        moved_interval=ratio_interval(moved_N, moved_chance_N),
         highest_S=lost_RNOS[:, :, 0].mean((0, 1)),
         lowest_S=lost_RNOS[:, :, 1].mean((0, 1)),
         chance_S=lost_random_RNQS.mean((0, 1, 2)),
@@ -131,7 +124,7 @@ def rank_correlation(
         return None
     each_N = np.array([row_X.mean() for row_X in known])
     size = float(np.mean([np.abs(row_X).mean() for row_X in known]))
-    return RankCorrelation(float(each_N.mean()), error_interval(each_N), size)
+    return RankCorrelation(float(each_N.mean()), mean_interval(each_N), size)
 
 
 def between_seeds(evidence_NRT: Sequence[np.ndarray]) -> RankCorrelation | None:
@@ -188,7 +181,7 @@ def mark_correlation(
     value, drawn_D = float(value_N.mean()), drawn_ND.mean(0)
     given, p_given = _given_place(pairs, seed)
     p_within = two_sided(value, drawn_D)
-    return MarkCorrelation(len(rows), value, error_interval(value_N), p_within, given, p_given)
+    return MarkCorrelation(len(rows), value, mean_interval(value_N), p_within, given, p_given)
 
 
 def two_sided(value: float, drawn_D: np.ndarray) -> float:
