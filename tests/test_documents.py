@@ -163,3 +163,15 @@ def test_paper_map_names_what_exists() -> None:
         assert re.search(rf"\b{name[1]}\b", source + tests), name
     for file in re.findall(r"`(tests/[\w/]+\.py)`", text):
         assert (ROOT / file).exists(), file
+
+
+def test_one_judge_is_the_same_number_in_every_document() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "fisv.json").read_text())["human"]
+    again = json.loads((ROOT / "benchmarks" / "agreement" / "fisv" / "agreement.json").read_text())
+    for row, target in zip(measured, again["targets"], strict=True):
+        assert row["target"] == target["target"]
+        assert row["srcc"] == pytest.approx(target["human"]["srcc"])
+    number = f"{measured[0]['srcc']:.3f}".lstrip("0")
+    assert README.count(f"| {number} |") == 3
+    protocols = (ROOT / "docs" / "protocols.md").read_text(encoding="utf-8")
+    assert f"a single judge reaches SRCC {number} for PCS" in protocols

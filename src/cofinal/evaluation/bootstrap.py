@@ -10,6 +10,7 @@ bootstrap samples.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,13 +53,13 @@ def srcc_samples(
         weight_SN = weight_SN[:, order_N]
         score_SN = given.centred(weight_SN)
         weighted_SN = score_SN * weight_SN
-        spread_SP = given.sums(weighted_SN * score_SN)
+        spread_SP = given.sums(weighted_SN, score_SN)
         size_SP = given.sums(weight_SN)
         found = []
         for row in rows:
             rank_SN = row.centred(weight_SN)
-            scale_SP = np.sqrt(row.sums(rank_SN**2 * weight_SN) * spread_SP)
-            value_SP = row.sums(weighted_SN * rank_SN) / scale_SP
+            scale_SP = np.sqrt(row.sums(rank_SN, rank_SN, weight_SN) * spread_SP)
+            value_SP = row.sums(weighted_SN, rank_SN) / scale_SP
             counts_SP = np.where(scale_SP > 0, size_SP, 0)
             found.append((np.nan_to_num(value_SP) * counts_SP).sum(1) / counts_SP.sum(1))
         return np.stack(found, axis=1)
@@ -89,19 +90,22 @@ class RunningRanks:
 
     def centred(self, weight_SN: np.ndarray) -> np.ndarray:
         """Twice each rank (S, N), less twice the mean of its part's: whole numbers, so exact."""
-        sorted_SN = weight_SN[:, self.order_N]
-        upto_SN = sorted_SN.cumsum(1)
-        below_SN = upto_SN - sorted_SN
+        below_SN = weight_SN[:, self.order_N]
+        upto_SN = below_SN.cumsum(1)
+        np.subtract(upto_SN, below_SN, out=below_SN)
         middle_SP = below_SN[:, self.start_P] + upto_SN[:, self.end_P]
-        middle_SN = middle_SP if len(self.start_P) == 1 else middle_SP[:, self.part_N]
         if self.tied:
             below_SN, upto_SN = below_SN[:, self.first_N], upto_SN[:, self.last_N]
-        centred_SN: np.ndarray = (below_SN + upto_SN - middle_SN)[:, self.place_N]
-        return centred_SN
+        upto_SN += below_SN
+        upto_SN -= middle_SP if len(self.start_P) == 1 else middle_SP[:, self.part_N]
+        return upto_SN[:, self.place_N]
 
-    def sums(self, value_SN: np.ndarray) -> np.ndarray:
-        """Sums over each part: (S, P)."""
-        sums_SP: np.ndarray = np.add.reduceat(value_SN, self.start_P, axis=1)
+    def sums(self, *factors_SN: np.ndarray) -> np.ndarray:
+        """Sums over each part of the product of arrays (S, N): (S, P)."""
+        if len(self.start_P) == 1:  # no array of products is made
+            return np.einsum(",".join(["sn"] * len(factors_SN)) + "->s", *factors_SN)[:, None]
+        product_SN = math.prod(factors_SN[1:], start=factors_SN[0])
+        sums_SP: np.ndarray = np.add.reduceat(product_SN, self.start_P, axis=1)
         return sums_SP
 
 
