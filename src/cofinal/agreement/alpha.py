@@ -9,6 +9,7 @@ V different marks.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -31,12 +32,14 @@ def krippendorff(
         marks_NJ: points, NaN where a judge gave none; performances with one mark take no part.
         level: "interval" counts squared differences of marks; "ordinal" counts how many marks lie
             between two, so that only the order of marks matters.
-        drawn: how bootstrap samples of the N performances are drawn; single ones by default.
+        drawn: how bootstrap samples of the N performances are drawn, at most SAMPLES of them;
+            single ones by default.
 
     Returns:
         Alpha and interval; None where no two marks can be compared or all are equal.
     """
-    drawn = drawn or alone(len(marks_NJ), SAMPLES)
+    drawn = drawn or alone(len(marks_NJ))
+    drawn = replace(drawn, samples=min(drawn.samples, SAMPLES))
     several_N = np.isfinite(marks_NJ).sum(1) > 1
     marks_NJ = marks_NJ[several_N]
     if not len(marks_NJ):

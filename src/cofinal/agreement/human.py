@@ -80,7 +80,10 @@ def mean_of_others(marks_NJ: np.ndarray) -> np.ndarray:
 
 
 def human_row(
-    target: str, marks_NJ: np.ndarray, groups: Sequence[str] | None = None, column: str = "event"
+    target: str,
+    marks_NJ: np.ndarray,
+    groups: Sequence[str] | np.ndarray | None = None,
+    column: str = "event",
 ) -> HumanRow:
     """Measures the judges of one target.
 

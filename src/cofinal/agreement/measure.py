@@ -6,13 +6,13 @@ Letters: N performances, J judges, G grades.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cofinal.agreement.alpha import SAMPLES, krippendorff
+from cofinal.agreement.alpha import krippendorff
 from cofinal.agreement.bland_altman import Difference, differences
 from cofinal.agreement.human import HumanRow, human_row
 from cofinal.agreement.kappa import grades_of_marks, mean_kappa
@@ -27,7 +27,7 @@ from cofinal.agreement.repeats import Repeat, repeats
 from cofinal.config import AgreementSettings
 from cofinal.data.judges import JudgeMarks, seated
 from cofinal.errors import CofinalError
-from cofinal.evaluation.resampling import Resampling
+from cofinal.evaluation.resampling import Resampling, alone
 from cofinal.files.tables import csv_records
 from cofinal.grades import grade_edges
 
@@ -129,7 +129,7 @@ def _measure(
     predicted_N: np.ndarray | None,
 ) -> TargetAgreement:
     marks_NJ = judged.marks[target]
-    human = human_row(target, marks_NJ, None if groups_N is None else list(groups_N), column)
+    human = human_row(target, marks_NJ, groups_N, column)
     known = marks_NJ[np.isfinite(marks_NJ)]
     if np.ptp(known) == 0:
         raise CofinalError(
@@ -142,10 +142,8 @@ def _measure(
     edges = _edges(np.nanmean(marks_NJ[marked_N], 1), settings)
     reliable = complete_reliability(panel_NJ, groups_N)
     needed = {f"{w:g}": judges_needed(reliable.icc_one, w) for w in settings.wanted if reliable}
-    drawn = None
-    if groups_N is not None:
-        drawn = replace(Resampling.of_groups(groups_N, column), samples=SAMPLES)
-    alpha, alpha_interval = krippendorff(marks_NJ, drawn=drawn)
+    drawn = Resampling.of_groups(groups_N, column) if groups_N is not None else alone(len(marks_NJ))
+    alpha, alpha_interval = krippendorff(marks_NJ, "interval", drawn)
     ordinal, ordinal_interval = krippendorff(marks_NJ, "ordinal", drawn)
     model = None
     if predicted_N is not None:
