@@ -138,8 +138,7 @@ def _measure(
         )
     judges, again = judged.judges[target], judged.again.get(target)
     panel_NJ = seated(marks_NJ)
-    marked_N = np.isfinite(marks_NJ).sum(1) > 1
-    edges = _edges(np.nanmean(marks_NJ[marked_N], 1), settings)
+    edges = _edges(marks_NJ, settings)
     reliable = complete_reliability(panel_NJ, groups_N)
     needed = {f"{w:g}": judges_needed(reliable.icc_one, w) for w in settings.wanted if reliable}
     drawn = Resampling.of_groups(groups_N, column) if groups_N is not None else alone(len(marks_NJ))
@@ -150,7 +149,7 @@ def _measure(
         model = model_as_judge(predicted_N, panel_NJ, edges, groups_N)
     return TargetAgreement(
         target=target,
-        performances=int(marked_N.sum()),
+        performances=human.performances,
         judges=judges,
         seats=panel_NJ.shape[1],
         reliability=reliable,
@@ -168,8 +167,9 @@ def _measure(
     )
 
 
-def _edges(mean_N: np.ndarray, settings: AgreementSettings) -> np.ndarray | None:
+def _edges(marks_NJ: np.ndarray, settings: AgreementSettings) -> np.ndarray | None:
     """Edges of grades from the panel's means; None if these are all one number."""
+    mean_N = np.nanmean(marks_NJ[np.isfinite(marks_NJ).sum(1) > 1], 1)
     if np.ptp(mean_N) == 0:
         return None
     return grade_edges(mean_N, settings.grades, settings.grade_spacing)
