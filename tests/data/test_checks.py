@@ -170,7 +170,7 @@ def test_a_folder_without_features_is_a_finding_of_its_own(
     (tmp_path / "empty").mkdir()
     found = check_dataset(DataSource(sound.dataset, tmp_path / "empty"))
     assert [f.kind for f in found if f.severity == "error"] == ["features-missing"]
-    assert re.search(r"no \.npy features in .*--features", str(found[-1]))
+    assert re.search(r"no \.npy or \.npz features in .*--features", str(found[-1]))
 
 
 def test_the_known_duplicate_of_fisv_is_found_and_no_other() -> None:

@@ -123,3 +123,24 @@ def test_a_film_that_claims_hours_is_not_believed(tmp_path: Path) -> None:
     assert scan_timeline(path, max_hours=1).duration_seconds > 2900
     with pytest.raises(CofinalError, match=r"longer than 0\.5 hours; .*--max-hours"):
         scan_timeline(path, max_hours=0.5)
+
+
+def test_a_check_and_a_training_tell_of_the_films(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(4):
+        size = (160, 90) if number == 2 else (90, 160)
+        write_video(tmp_path / f"{number}.mp4", moving_square(40, number + 1, *size))
+    out = tmp_path / "features"
+    settings = ["--backbone", "motion", "--input-px", "64"]
+    assert main(["extract", str(tmp_path), *settings, "--out", str(out)]) == 0
+    (tmp_path / "labels.csv").write_text("id,score\n0,1.5\n1,2.5\n2,3.5\n3,4.5\n")
+    data = ["--dataset", str(tmp_path / "labels.csv"), "--features", str(out)]
+    seen = "only the middle 49% of the picture's height is seen: 2 (1 of 4 films)"
+    capsys.readouterr()
+    assert main(["data", "check", *data]) == 0
+    said = capsys.readouterr().out
+    assert "features motion at 25/s in clips of 32 frames of the picture short side 256" in said
+    assert f"warning [film] {out / 'features.json'}: {seen}" in said
+    assert main(["train", *data, "--method", "mean", "--out", str(tmp_path / "run")]) == 0
+    assert seen in capsys.readouterr().err.splitlines()[0]

@@ -28,7 +28,7 @@ class PerformancesCommand:
     model: tyro.conf.Positional[Path]
     """Model folder."""
     performances: tyro.conf.Positional[tuple[Path, ...]]
-    """One or more video files, or .npy files of clip features."""
+    """One or more video files, or .npy or .npz files of clip features."""
     model_class: str | None = field(default=None, kw_only=True)
     """Class of your own that the model was trained with, my_method.py:MyMethod; a model folder
     names it, but never makes its file run."""
@@ -62,7 +62,9 @@ class PerformancesCommand:
 
         if not self.performances:
             raise CofinalError(f"nothing to {what}; name video or .npy files after the model")
-        if any(path.suffix.lower() != ".npy" for path in self.performances):
+        from cofinal.data.archives import is_features
+
+        if not all(is_features(path) for path in self.performances):
             return
         defaults = {f.name: f.default for f in fields(self)}
         for name in self.only_for_videos:
@@ -81,23 +83,32 @@ class PerformancesCommand:
         Returns:
             What was made, in order, and the exit status: 1 if any was refused.
         """
+        from cofinal.data.archives import performances_in
         from cofinal.errors import CofinalError
 
         made: list[Made] = []
         refused: dict[str, None] = {}
         for path in self.performances:
             try:
-                made.append(make(path))
+                inside = performances_in(path)
             except CofinalError as error:
-                named = path.stem in str(error)
-                refused[str(error) if named else f"{path}: {error}"] = None
+                refused[str(error)] = None
+                continue
+            for one in inside:
+                try:
+                    made.append(make(one))
+                except CofinalError as error:
+                    named = one.stem in str(error)
+                    refused[str(error) if named else f"{one}: {error}"] = None
         for sentence in refused:
             print(f"cofinal: error: {sentence}", file=sys.stderr)
         return made, 1 if refused else 0
 
     def features(self, scorer: Scorer, path: Path) -> ClipFeatures:
         """Clip features of one file, by what its name says it is."""
-        if path.suffix.lower() == ".npy":  # without the imports that extraction needs
+        from cofinal.data.archives import is_features
+
+        if is_features(path):  # without the imports that extraction needs
             return scorer.checked(path)
         from cofinal.errors import CofinalError
         from cofinal.extraction.backbones import SKELETON, use_backbone

@@ -93,11 +93,12 @@ class ReportCommand(PerformancesCommand):
 
     def check_video(self) -> None:
         """Refuses a --video that does not tell which performance it shows."""
+        from cofinal.data.archives import is_features
         from cofinal.errors import CofinalError
 
         if self.video is None or self.video.is_dir():
             return
-        if self.performances[0].suffix.lower() != ".npy":
+        if not is_features(self.performances[0]):
             raise CofinalError(
                 f"--video goes with .npy files, but {self.performances[0]} is none; "
                 "name the video alone"
@@ -134,10 +135,11 @@ class ReportCommand(PerformancesCommand):
 
     def seen(self, scorer: Scorer, path: Path) -> tuple[ClipFeatures, Path | None]:
         """Features of one file, and its video where there is one."""
+        from cofinal.data.archives import is_features
         from cofinal.reports.film import find_video, timed_by
 
         features = self.features(scorer, path)
-        if path.suffix.lower() != ".npy":
+        if not is_features(path):
             return features, path
         video = find_video(self.video, features.id) if self.video else None
         return (timed_by(features, video) if video else features), video

@@ -13,6 +13,7 @@ from cofinal.config import DataSource
 from cofinal.data.clips import read_clips
 from cofinal.data.content import find_same_content
 from cofinal.data.dataset import expected_channels, feature_folder, of_category, read_labels
+from cofinal.data.films import find_remarks
 from cofinal.data.findings import Finding
 from cofinal.data.labels import Label
 from cofinal.data.lifeless import find_lifeless, find_transposed
@@ -39,6 +40,7 @@ def check_dataset(source: DataSource) -> list[Finding]:
     channels = expected_channels(source)
     sound, clips = read_clips(labels, folder, channels, source.memory_share, findings)
     findings += find_unlabelled(labels, folder, source)
+    findings += find_remarks(labels, folder)
     known = [labels[i] for i in sound]
     findings += find_lifeless(known, clips)
     if channels is None:

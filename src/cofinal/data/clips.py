@@ -94,7 +94,7 @@ def read_clips(
         try:
             files[i] = FeatureFile.of(path)
         except CofinalError as error:
-            if os.path.exists(path):
+            if names.name(label.id) in names.paths:
                 tell("features-unreadable", str(error), i)
             else:
                 tell("features-missing", names.absence(label.id), i)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from cofinal.config import DataSource
+from cofinal.data.archives import is_features
 from cofinal.data.arrays import (
     clip_features,
     common_recipe,
@@ -26,10 +27,11 @@ from cofinal.data.arrays import (
 )
 from cofinal.data.cards import load_card
 from cofinal.data.clips import chosen_clips, read_clips
-from cofinal.data.features import RECIPE_FILE, read_description, read_recipe, video_times
+from cofinal.data.features import read_description, read_recipe, recipe_file, video_times
 from cofinal.data.findings import Finding, refuse_errors
 from cofinal.data.judges import JudgeMarks, judge_file, judge_marks, panel_marks
 from cofinal.data.labels import Label, LabelTable, read_card_labels, read_csv_labels
+from cofinal.data.names import FeatureNames, has_features
 from cofinal.errors import CofinalError
 from cofinal.grades import own_grades
 from cofinal.records import ClipFeatures, FeatureRecipe, Record
@@ -214,17 +216,19 @@ def feature_folder(source: DataSource) -> Path:
         candidates = [source.data / name for name in load_card(source.dataset).feature_folders]
         candidates.append(source.data)
     for folder in candidates:
-        if folder.is_dir() and next(folder.glob("*.npy"), None) is not None:
+        # A published data set's own folder may hold other features, in folders of their own.
+        deep = source.is_csv or folder == source.features
+        if is_features(folder) or (folder.is_dir() and has_features(folder, deep)):
             return folder
     raise CofinalError(
-        f"no .npy features in {' or '.join(map(str, candidates))}; "
+        f"no .npy or .npz features in {' or '.join(map(str, candidates))}; "
         "name their folder with --features"
     )
 
 
 def expected_recipe(source: DataSource, folder: Path) -> FeatureRecipe:
     """What is known of how the features were made: features.json, else the data set's card."""
-    if (folder / RECIPE_FILE).exists() or source.is_csv:
+    if recipe_file(folder).exists() or source.is_csv:
         return read_recipe(folder)
     return load_card(source.dataset).recipe
 
@@ -282,7 +286,7 @@ def load_dataset(source: DataSource, judges: bool = True) -> Dataset:
             f"{source.dataset} has no labelled performance with {' and '.join(targets)}"
         )
     folder = feature_folder(source)
-    described = read_description(folder)
+    described, names = read_description(folder), FeatureNames(folder)
     findings: list[Finding] = []
     channels = expected_channels(source)
     _, clips = read_clips(labels, folder, channels, source.memory_share, findings)
@@ -304,7 +308,7 @@ def load_dataset(source: DataSource, judges: bool = True) -> Dataset:
         categories=tuple(label.category for label in labels),
         groups={name: tuple(label.groups.get(name, "") for label in labels) for name in columns},
         recipe=expected_recipe(source, folder),
-        video_times={name: video_times(described, name) for name in ids},
+        video_times={name: video_times(described, names.name(name)) for name in ids},
         marks=panel_marks(judged, ids, targets) if judged else None,
         judged=judged,
         grades=own_grades(scores),

@@ -5,6 +5,8 @@ Letters: T clips, C backbone channels.
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,18 +15,17 @@ from typing import IO, Any
 
 import numpy as np
 
+from cofinal.data.archives import ARRAY, KEYPOINTS, archive_of, is_features, open_values
 from cofinal.errors import CofinalError
 from cofinal.files.arrays import ArrayHeader, array_header
 from cofinal.files.atomic import atomic_path
 from cofinal.files.fields import record_from
-from cofinal.files.reading import check_plain, read_json
+from cofinal.files.reading import read_json
 from cofinal.files.tables import finite
 from cofinal.records import RATES, ClipFeatures, FeatureRecipe
 from cofinal.settings import quoted
 
 RECIPE_FILE = "features.json"
-# Beside the features of a video in which a person was followed.
-KEYPOINTS = ".keypoints.npz"
 # Seconds after which no film's first clip starts.
 LATEST_START = 1e6
 
@@ -63,23 +64,27 @@ class FeatureFile:
         Raises:
             CofinalError: missing, empty, truncated, no .npy, not floating point, or not (T, C).
         """
-        path = check_plain(path, "a .npy file of clip features")
-        with _told(path), path.open("rb") as stream:
-            header = _header(stream, path)
-            two_axes = _check_layout(path, header)
+        path = Path(path)
+        with _told(path), open_values(path) as (stream, size):
+            header = _header(stream, path, size)
+            two_axes = _check_layout(path, header, size)
         return cls(path, two_axes, header.dtype, header.fortran_order, header.offset)
 
     def read(self) -> np.ndarray:
         """The values in memory."""
-        with _told(self.path):
-            size = self.shape[0] * self.shape[1]
-            return self._arranged(np.fromfile(self.path, self.dtype, size, offset=self.offset))
+        with _told(self.path), open_values(self.path) as (stream, _):
+            stream.read(self.offset)
+            content = bytearray(stream.read(self.bytes))  # torch wants what can be written to
+            return self._arranged(np.frombuffer(content, self.dtype))
 
     def map(self) -> np.ndarray:
         """The values on disk; what is looked at is read. The file is open as long as the array.
 
-        Writes stay private: torch takes no array that cannot be written to.
+        Writes stay private: torch takes no array that cannot be written to. Arrays of an archive
+        are read.
         """
+        if self.path.suffix.lower() != ARRAY:
+            return self.read()
         with _told(self.path):
             size = self.shape[0] * self.shape[1]
             mapped = np.memmap(self.path, self.dtype, "c", self.offset, size)
@@ -103,7 +108,7 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except CofinalError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CofinalError(
             f"cannot read {path}: {reason}; expected a .npy file of clip features"
@@ -115,19 +120,18 @@ def read_values(path: str | Path) -> np.ndarray:
     return FeatureFile.of(path).read()
 
 
-def _header(stream: IO[bytes], path: Path) -> ArrayHeader:
+def _header(stream: IO[bytes], path: Path, size: int) -> ArrayHeader:
     """What the file says of its values; one without a sound header gets a sentence."""
     try:
         return array_header(stream)
     except ValueError as error:
-        size = path.stat().st_size
         what = "is empty" if size == 0 else f"is not a .npy file, since {error}"
         raise CofinalError(
             f"{path} {what} ({size} bytes); expected clip features written by numpy.save"
         ) from error
 
 
-def _check_layout(path: Path, header: ArrayHeader) -> tuple[int, int]:
+def _check_layout(path: Path, header: ArrayHeader, size: int) -> tuple[int, int]:
     """(T, C), if that is what the file holds."""
     shape, dtype = header.shape, header.dtype
     if dtype.kind != "f" or dtype.itemsize not in (2, 4, 8):
@@ -141,7 +145,7 @@ def _check_layout(path: Path, header: ArrayHeader) -> tuple[int, int]:
         raise CofinalError(
             f"{path} has shape {quoted(shape)}; expected (clips, channels), at least 1 each"
         )
-    found = path.stat().st_size - header.offset
+    found = size - header.offset
     if found < header.bytes:
         raise CofinalError(
             f"{path} is truncated: {found} of {header.bytes} bytes of data; "
@@ -150,9 +154,16 @@ def _check_layout(path: Path, header: ArrayHeader) -> tuple[int, int]:
     return axes[0], axes[1]
 
 
+def recipe_file(features: str | Path) -> Path:
+    """Where a folder of features, or one archive, is described."""
+    features = Path(features)
+    beside = features.parent if is_features(features) and features.is_file() else features
+    return beside / RECIPE_FILE
+
+
 def read_description(folder: str | Path) -> dict[str, Any]:
     """What `features.json` of a folder says; empty if there is no such file."""
-    path = Path(folder) / RECIPE_FILE
+    path = recipe_file(folder)
     if not path.exists():
         return {}
     value = read_json(path, "a description of clip features")
@@ -172,15 +183,30 @@ def _recipe(described: dict[str, Any], folder: str | Path) -> FeatureRecipe:
 
 
 def read_features(path: str | Path) -> ClipFeatures:
-    """Reads the features of one performance, with the recipe and times that lie beside them."""
+    """Reads the features of one performance, with the recipe and times that lie beside them.
+
+    Features in a sub-folder are described in the folder above, under the sub-folder's name too.
+    """
     path = Path(path)
-    described = read_description(path.parent)
-    recipe = _recipe(described, path.parent)
-    first, fps = video_times(described, path.stem)
-    share = _found_share(described, path.stem)
+    folder, name = _described_in(path)
+    described = read_description(folder)
+    recipe = _recipe(described, folder)
+    first, fps = video_times(described, name)
+    share = _found_share(described, name)
     beside = path.with_name(path.stem + KEYPOINTS)
     kept = beside if beside.is_file() else None
-    return ClipFeatures(read_values(path), path.stem, recipe, first, fps, share, kept)
+    return ClipFeatures(read_values(path), name, recipe, first, fps, share, kept)
+
+
+def _described_in(path: Path) -> tuple[Path, str]:
+    """The folder whose features.json tells of a file, and the name it goes by there."""
+    archive = archive_of(path)
+    if archive is not None:
+        return archive.parent, path.relative_to(archive).as_posix()
+    for folder in (path.parent, *path.parents[1:3]):
+        if (folder / RECIPE_FILE).exists():
+            return folder, path.relative_to(folder).with_suffix("").as_posix()
+    return path.parent, path.stem
 
 
 def _found_share(described: dict[str, Any], id: str) -> float | None:

@@ -124,9 +124,9 @@ def _card_rows(
 
 
 def is_file_name(identifier: str) -> bool:
-    """Whether `ID.npy` is a plain file name inside its folder."""
-    inside = not identifier.startswith(".") and not set("/\\") & set(identifier)
-    return bool(identifier) and inside and identifier.isprintable()
+    """Whether `ID.npy` names a file inside its folder, or in a sub-folder as in "2014/p00"."""
+    inside = all(part and not part.startswith(".") for part in identifier.split("/"))
+    return inside and "\\" not in identifier and identifier.isprintable()
 
 
 def _add(

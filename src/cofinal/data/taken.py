@@ -9,8 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from cofinal.config import DataSource
-from cofinal.data.dataset import chosen_targets, labelled, of_category, read_labels
+from cofinal.data.dataset import (
+    chosen_targets,
+    expected_recipe,
+    feature_folder,
+    labelled,
+    of_category,
+    read_labels,
+)
+from cofinal.data.films import find_remarks, recipe_told
 from cofinal.data.labels import Label, LabelTable
+from cofinal.errors import CofinalError
 from cofinal.grades import own_grades
 
 
@@ -31,8 +40,19 @@ def taken_for(source: DataSource) -> str:
         _splits(used),
         _left_out(table, labels, targets),
         grades_told(own_grades(np.array([[one.scores[t] for t in targets] for one in used]))),
+        *_films(source, used),
     ]
     return f"{Path(source.dataset).name}: {'; '.join(part for part in said if part)}"
+
+
+def _films(source: DataSource, labels: Sequence[Label]) -> list[str]:
+    """How films were watched, and what may surprise about some; nothing without features."""
+    try:
+        folder = feature_folder(source)
+        recipe = expected_recipe(source, folder)
+        return [recipe_told(recipe), *(one.message for one in find_remarks(labels, folder))]
+    except CofinalError:  # told where features are read
+        return []
 
 
 def grades_told(grades: int | None) -> str:

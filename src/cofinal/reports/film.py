@@ -74,10 +74,10 @@ def find_video(where: Path, name: str) -> Path:
     """
     if not where.is_dir():
         return where
+    place = where / name  # in a sub-folder, for a name such as "2014/p00"
+    beside = sorted(place.parent.iterdir()) if place.parent.is_dir() else []
     found = [
-        path
-        for path in sorted(where.iterdir())
-        if path.stem == name and path.suffix.lower() in VIDEO_SUFFIXES
+        path for path in beside if path.stem == place.name and path.suffix.lower() in VIDEO_SUFFIXES
     ]
     if not found:
         raise CofinalError(
