@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.metrics import confusion_matrix
 
-from cofinal.benchmark.figures import reliability_curve
+from cofinal.benchmark.figures import confusion, reliability_curve
 from cofinal.cli.main import main
 from cofinal.config import DataSource
 from cofinal.data.dataset import Dataset
@@ -62,7 +63,7 @@ def test_figures_are_drawn_for_every_protocol(
     flags += f"--seeds 1 --protocols kfold group:event --methods mean {preset}"
     assert main(flags.split()) == 0
     drawn = {path.name: Image.open(path) for path in (run_folder / "figures").iterdir()}
-    kinds = ("scores", "errors", "grades")
+    kinds = ("scores", "errors", "grades", "confusion")
     expected = {f"{name}-{kind}.png" for name in ("kfold", "group-event") for kind in kinds}
     assert set(drawn) == {"methods.png", *expected}
     for image in drawn.values():
@@ -95,3 +96,17 @@ def test_reliability_shows_what_is_wrong_with_overconfidence() -> None:
     shrunk = 0.5 + 0.5 * (chance - 0.5)
     said, met = reliability_curve(chance, rng.uniform(size=len(chance)) < shrunk)
     assert np.polyfit(said, met, 1)[0] == pytest.approx(0.5, abs=0.05)
+
+
+def test_confusion_counts_shares_of_each_true_grade_as_scikit_learn_does() -> None:
+    rng = np.random.default_rng(2)
+    score, edges = rng.uniform(0, 30, 50), np.array([0.0, 8.0, 12.0, 30.0])
+    predicted = score + rng.normal(0, 5, (2, 50))
+    true, printed = np.digitize(score, edges[1:-1]), np.digitize(predicted, edges[1:-1])
+    expected = confusion_matrix(np.tile(true, 2), printed.ravel(), normalize="true")
+    np.testing.assert_allclose(confusion(score, predicted, edges), expected)
+    predicted[0, :10] = np.nan
+    known = confusion(score, predicted, edges)
+    rows = np.concatenate([true[10:], true])
+    expected = confusion_matrix(rows, printed.ravel()[10:], normalize="true")
+    np.testing.assert_allclose(known, expected)

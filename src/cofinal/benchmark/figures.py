@@ -17,6 +17,7 @@ from cofinal.benchmark.run import MethodResult, ProtocolResult
 from cofinal.benchmark.tables import title
 from cofinal.evaluation.store import file_name
 from cofinal.files.figures import ACCENT, INK, PALE, figure
+from cofinal.grades import grade_of
 
 # Groups of equally many performances, in calibration and in the error's course over the score.
 BINS = 10
@@ -30,7 +31,8 @@ def draw_figures(
     Args:
         protocols: what the benchmark found.
         folder: where the files go: `methods.png`, and for each protocol and the method that ranks
-            best there `PROTOCOL-scores.png`, `-errors.png`, `-grades.png`.
+            best there `PROTOCOL-scores.png` and `-errors.png`; for the first method that knows
+            grades `-grades.png` and `-confusion.png`.
         human: one judge against the others, drawn as a line where a target has such a row.
 
     Raises:
@@ -50,6 +52,8 @@ def draw_figures(
         if graded:
             with figure(folder / f"{name}-grades.png", (4.2 * targets, 4.2)) as f:
                 draw_calibration(f, graded[0])
+            with figure(folder / f"{name}-confusion.png", (3.6 * targets, 3.8)) as f:
+                draw_confusion(f, graded[0])
 
 
 def best_method(protocol: ProtocolResult) -> MethodResult:
@@ -152,6 +156,44 @@ def draw_calibration(f: Any, method: MethodResult) -> None:
         ax.set_title(f"{method.label}: {target}", fontsize=9)
         ax.set_xlabel("probability said", fontsize=8)
         ax.set_ylabel("share that had the grade", fontsize=8)
+
+
+def draw_confusion(f: Any, method: MethodResult) -> None:
+    """True grade against printed one: in each cell the share of the true grade's row."""
+    result = method.result
+    targets = tuple(dict.fromkeys(row.target for row in result.measures))
+    axes = f.subplots(1, len(targets), squeeze=False)[0]
+    for k, (ax, target) in enumerate(zip(axes, targets, strict=True)):
+        assert method.grade_edges is not None
+        share_GG = confusion(
+            result.scores[:, k], result.predictions[:, :, k], method.grade_edges[k]
+        )
+        ax.imshow(share_GG, vmin=0, vmax=1, cmap="Oranges")
+        ticks = range(len(share_GG))
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_ticks(ticks, [str(g + 1) for g in ticks])
+        for true, row in enumerate(share_GG):
+            for printed, share in enumerate(row):
+                ax.text(printed, true, f"{share:.0%}", ha="center", va="center", fontsize=8)
+        ax.set_title(f"{method.label}: {target}", fontsize=9)
+        ax.set_xlabel("printed grade", fontsize=8)
+        ax.set_ylabel("true grade, each row 100 %", fontsize=8)
+
+
+def confusion(score_N: np.ndarray, predicted_RN: np.ndarray, edges_G: np.ndarray) -> np.ndarray:
+    """Share (G, G) of the performances of each true grade (row) that have each printed grade.
+
+    Args:
+        score_N: points given.
+        predicted_RN: points of R repeats and seeds; not a number where there is none.
+        edges_G: G + 1 edges in points, here the mean of those of all trainings.
+    """
+    known_RN = np.isfinite(predicted_RN)
+    true_n = np.broadcast_to(grade_of(score_N, edges_G), predicted_RN.shape)[known_RN]
+    grades = len(edges_G) - 1
+    count_GG = np.zeros((grades, grades))
+    np.add.at(count_GG, (true_n, grade_of(predicted_RN[known_RN], edges_G)), 1)
+    return count_GG / count_GG.sum(1, keepdims=True).clip(min=1)
 
 
 def reliability_curve(
