@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
-from cofinal.evaluation.resampling import Units
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,6 +31,7 @@ from cofinal.distributions import ScoreDistribution
 from cofinal.evaluation.folds import make_folds
 from cofinal.evaluation.grading import calibration_error, ranked_probability_scores
 from cofinal.evaluation.metrics import r_l2
+from cofinal.evaluation.resampling import Units
 from cofinal.files.atomic import atomic_path, write_text
 from cofinal.files.tables import markdown_table
 from cofinal.grades import grade_of
@@ -258,7 +258,9 @@ def grade_measures(
         if chances_SNKG is not None:
             chance_nG = chances_SNKG[:, :, k].reshape(-1, 4)
             row["rps"] = float(ranked_probability_scores(chance_nG, true_n).mean())
-            row["ece"] = calibration_error(chance_nG, true_n)
+            row["ece"] = calibration_error(
+                chance_nG.max(1, keepdims=True).T, (chance_nG.argmax(1) == true_n)[None]
+            )
         rows.append(row)
     return rows
 

@@ -16,6 +16,7 @@ from cofinal.errors import CofinalError
 from cofinal.evaluation.calibration import CalibrationPlan, plan_calibration, run_calibration
 from cofinal.evaluation.coverage import coverage
 from cofinal.evaluation.evaluate import summarise
+from cofinal.evaluation.grading import read_folds
 from cofinal.evaluation.intervals import CONFIDENCE
 from cofinal.evaluation.predictions import predict_finite
 from cofinal.evaluation.result import EvaluationResult
@@ -163,7 +164,9 @@ def measure_model(model: Ensemble, dataset: Dataset, info: ModelInfo) -> Evaluat
             for record in coverage(intervals, dataset.scores, dataset.targets)
         ]
     protocol = ProtocolSettings(protocol="final")
-    return summarise(dataset, found.score[np.newaxis], info.preset, protocol, settings)
+    told = read_folds([(0, np.arange(len(dataset)), found)] if found.grades else [], dataset.scores)
+    what = (dataset, found.score[np.newaxis], info.preset, protocol, settings)
+    return summarise(*what, told=told)
 
 
 def report_on(

@@ -202,8 +202,8 @@ def test_grade_probabilities_belong_to_the_performances_they_were_made_for(
 ) -> None:
     kfold, _ = run_benchmark(generated, [RIDGE, trained], SETTINGS, run_folder)
     assert kfold.methods["ridge"].grade_chances[0][0].shape == (len(generated), 4)
-    (grading, *_) = kfold.methods["ridge"].gradings
-    assert grading.performances == len(generated) and grading.right > 0.25
+    (first, *_) = kfold.methods["ridge"].result.measures
+    assert first.grading is not None and first.grading.right > 0.25
     chances, grades = kfold.methods["tiny"].grade_chances[0]
     assert chances.shape == (2 * len(generated), 3)
     np.testing.assert_allclose(chances.sum(1), 1, rtol=1e-5)

@@ -16,9 +16,10 @@ from cofinal.benchmark.comparison import Comparison, best_label, compare
 from cofinal.benchmark.plan import Entry, is_trained, official, plan_benchmark
 from cofinal.config import BenchmarkSettings, ProtocolSettings
 from cofinal.data.dataset import Dataset
+from cofinal.distributions import ScoreDistribution
 from cofinal.evaluation.coverage import FoldCoverage, Predicted, fold_coverage
 from cofinal.evaluation.evaluate import summarise
-from cofinal.evaluation.grading import Grading
+from cofinal.evaluation.grading import read_folds
 from cofinal.evaluation.predictions import FoldJob, FoldPredictions
 from cofinal.evaluation.resampling import Units
 from cofinal.evaluation.result import EvaluationResult
@@ -45,8 +46,6 @@ class MethodResult:
     """For each target predicted probabilities (n, G) and true grades (n,); empty without grades."""
     grade_edges: np.ndarray | None = field(repr=False)
     """(K, G + 1) points, the mean over trainings."""
-    gradings: list[Grading]
-    """How the grades did, a record a target; empty where a method knows no grades."""
     predicted: Predicted = field(repr=False)
     """Those of the first repeat and seed."""
 
@@ -183,31 +182,30 @@ def method_result(
     repeats = sorted({job.fold.repeat for job in jobs})
     predictions = np.full((len(repeats) * len(seeds), *dataset.scores.shape), np.nan)
     made: list[FoldPredictions] = []
-    firsts: list[tuple[np.ndarray, FoldPredictions]] = []
+    parts: list[tuple[int, np.ndarray, ScoreDistribution]] = []
     for job in jobs:
         for seed, key in zip(job.seeds, job.keys, strict=True):
             row = repeats.index(job.fold.repeat) * len(seeds) + seeds.index(seed)
             predictions[row, job.fold.held_out] = found[key].predictions
             made.append(found[key])
-            if row == 0:
-                firsts.append((job.fold.held_out, found[key]))
+            if found[key].has_grades:
+                parts.append((row, job.fold.held_out, found[key].distribution))
     seconds = round(sum(one.seconds for one in made), 1)
     edges = [one.grade_edges for one in made if one.grade_edges is not None]
     chosen = [chosen_text(one.chosen) for one in made] if entry.choice else []
-    settings = {"seconds": seconds}
+    what = (dataset, predictions, entry.preset, jobs[0].protocol, {"seconds": seconds}, made)
     return MethodResult(
         label=entry.label,
-        result=summarise(dataset, predictions, entry.preset, jobs[0].protocol, settings, made),
+        result=summarise(*what, read_folds(parts, dataset.scores)),
         seeds=len(seeds),
         trainings=len(made),
         seconds=seconds,
         chosen={text: chosen.count(text) for text in dict.fromkeys(chosen)},
         grade_chances=grade_chances(dataset, made, position),
         grade_edges=np.mean(edges, axis=0) if edges else None,
-        gradings=gradings(dataset, made, position),
         predicted=Predicted(
-            tuple(fold for fold, one in firsts if one.has_distribution),
-            tuple(one.distribution for _, one in firsts if one.has_distribution),
+            tuple(positions for row, positions, _ in parts if row == 0),
+            tuple(distribution for row, _, distribution in parts if row == 0),
         ),
     )
 
@@ -233,14 +231,3 @@ def true_grades(dataset: Dataset, one: FoldPredictions, position: Mapping[str, i
     """Grades (n, K), from 0, that hold the judges' scores, by the edges of the training part."""
     scores_nK = dataset.scores[[position[identifier] for identifier in one.ids]]
     return grade_of(scores_nK, one.grade_edges)
-
-
-def gradings(
-    dataset: Dataset, made: Sequence[FoldPredictions], position: Mapping[str, int]
-) -> list[Grading]:
-    """How the grades of all trainings did, target by target."""
-    found = []
-    for k, (chance_nG, true_n) in enumerate(grade_chances(dataset, made, position)):
-        printed = [one.distribution.grade[:, k] - 1 for one in made if one.has_grades]
-        found.append(Grading.of(dataset.targets[k], chance_nG, np.concatenate(printed), true_n))
-    return found

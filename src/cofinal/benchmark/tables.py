@@ -16,6 +16,7 @@ from cofinal.benchmark.comparison import Comparison
 from cofinal.benchmark.run import ProtocolResult
 from cofinal.config import BenchmarkSettings
 from cofinal.data.cards import PublishedResult
+from cofinal.evaluation.grading import Grading
 from cofinal.evaluation.resampling import SAMPLES
 from cofinal.evaluation.result import TargetMeasures
 from cofinal.files.atomic import write_json, write_text
@@ -136,10 +137,6 @@ def protocol_json(protocol: ProtocolResult) -> dict[str, Any]:
             target: [asdict(entry) for entry in entries]
             for target, entries in protocol.comparisons.items()
         },
-        "grades": {
-            label: [asdict(row) for row in method.gradings]
-            for label, method in protocol.methods.items()
-        },
         "coverage": {
             label: [asdict(row) for row in rows] for label, rows in protocol.coverage.items()
         },
@@ -208,22 +205,34 @@ def human_section(human: Sequence[HumanRow]) -> list[str]:
 
 
 def grading_section(protocol: ProtocolResult) -> list[str]:
-    """How grades did, a line for each method and target that has them."""
+    """How grade, place and probabilities did, a line for each method, target and category."""
     rows = [
-        [
-            label,
-            row.target,
-            with_interval(row.right, row.right_interval, 3),
-            with_interval(row.within_one, row.within_one_interval, 3),
-            with_interval(row.ranked_probability_score, row.ranked_probability_score_interval, 3),
-            f"{row.log_loss:.3f}",
-            f"{row.calibration_error:.3f}",
-        ]
+        [label, " ".join(filter(None, (row.target, row.category))), *grading_texts(row.grading)]
         for label, method in protocol.methods.items()
-        for row in method.gradings
+        for row in method.result.measures
+        if row.grading
     ]
-    columns = ("method", "target", "right", "off by one or less", "RPS", "log loss", "ECE")
+    columns = (
+        *("method", "target", "right", "off by one or less", "RPS", "log loss", "ECE"),
+        *("SRCC of place", "inside own 90 %", "width, points"),
+    )
     return ["### Grades", "", *markdown_table(columns, rows)] if rows else []
+
+
+def grading_texts(grading: Grading) -> list[str]:
+    """Measures of grades as columns."""
+    return [
+        with_interval(grading.right, grading.right_interval, 3),
+        with_interval(grading.within_one, grading.within_one_interval, 3),
+        with_interval(
+            grading.ranked_probability_score, grading.ranked_probability_score_interval, 3
+        ),
+        with_interval(grading.log_loss, grading.log_loss_interval, 3),
+        with_interval(grading.calibration_error, grading.calibration_error_interval, 3),
+        with_interval(grading.place_srcc, grading.place_srcc_interval, 3),
+        with_interval(grading.coverage, grading.coverage_interval, 3),
+        with_interval(grading.width, grading.width_interval, 2),
+    ]
 
 
 def coverage_section(protocol: ProtocolResult, confidence: float) -> list[str]:

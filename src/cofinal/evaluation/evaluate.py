@@ -17,8 +17,10 @@ import numpy as np
 
 from cofinal.config import Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset
+from cofinal.distributions import ScoreDistribution
 from cofinal.errors import NoRoomError
 from cofinal.evaluation.folds import group_values, plan_folds
+from cofinal.evaluation.grading import Told, read_folds
 from cofinal.evaluation.predictions import FoldJob
 from cofinal.evaluation.resampling import Units
 from cofinal.evaluation.result import EvaluationResult, measure
@@ -96,16 +98,20 @@ def run_evaluation(
     started = time.monotonic()
     predictions = np.full((protocol.repeats, *dataset.scores.shape), np.nan)
     made: list[Finished] = []
+    parts: list[tuple[int, np.ndarray, ScoreDistribution]] = []
     answers = run_jobs(dataset, [job for _, job in jobs], store)
     for (repeat, job), (_, found) in zip(jobs, answers, strict=True):
         predictions[repeat, job.fold.held_out] = found.predictions
         made.append(found)
+        if found.has_grades:
+            parts.append((repeat, job.fold.held_out, found.distribution))
         if after_fold:
             after_fold(dataset.subset(job.fold.held_out), found.predictions)
         if on_progress:
             on_progress(f"{job.part} {job.fold.name}", len(made), len(jobs))
     settings = {"seconds": round(time.monotonic() - started, 1)}
-    return summarise(dataset, predictions, preset, protocol, settings, made)
+    told = read_folds(parts, dataset.scores)
+    return summarise(dataset, predictions, preset, protocol, settings, made, told)
 
 
 def summarise(
@@ -115,6 +121,7 @@ def summarise(
     protocol: ProtocolSettings,
     settings: dict[str, Any],
     made: Sequence[Finished] = (),
+    told: Told | None = None,
 ) -> EvaluationResult:
     """Measures predictions (R, N, K) and adds everything needed to repeat them.
 
@@ -126,10 +133,11 @@ def summarise(
         settings: further entries of the result, for example what the model was trained on.
         made: what the predictions were put together from; other versions of the code may have
             made some of it.
+        told: what `read_folds` read of the answers; None where a method says no more than a score.
     """
     # Nobody asked for events: those that are missing or single then take no part, silently.
     within = protocol.within or ("event" if "event" in dataset.groups else None)
-    measures, average = measure(dataset, predictions, within, Units.of(dataset, protocol))
+    measures, average = measure(dataset, predictions, within, Units.of(dataset, protocol), told)
     return EvaluationResult(
         method=preset.method,
         protocol=asdict(protocol),

@@ -15,6 +15,7 @@ import numpy as np
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError, UnknownNameError
 from cofinal.evaluation.bootstrap import mean_interval, srcc_interval, within_group_interval
+from cofinal.evaluation.grading import Grading, Told
 from cofinal.evaluation.metrics import Measure, fisher_mean, mae, r_l2, srcc, within_group_srcc
 from cofinal.evaluation.resampling import Resampling, Units
 from cofinal.files.atomic import write_json, write_text
@@ -46,6 +47,8 @@ class TargetMeasures:
     within_interval: tuple[float, float] | None
     resampled: str
     """What the bootstrap draws, for people: whole groups, or single performances."""
+    grading: Grading | None = None
+    """How grade, place and probabilities did; None where a method says no more than a score."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +109,9 @@ class EvaluationResult(Record):
         if len(self.measures) > 1:
             rows.append(["average", "(Fisher)", "", _text(self.average_srcc), "", "", "", ""])
         table = aligned(rows)
+        graded = [(row, row.grading) for row in self.measures if row.grading]
+        if graded:
+            table += "\n\n" + aligned([GRADE_COLUMNS, *[_grade_row(*pair) for pair in graded]])
         resampled = dict.fromkeys(row.resampled for row in self.measures)
         table += f"\nIntervals resample {'; '.join(resampled)}."
         if self.optimistic:
@@ -167,6 +173,38 @@ def _row(measures: TargetMeasures) -> list[str]:
     ]
 
 
+GRADE_COLUMNS = [
+    "target",
+    "category",
+    "grade right",
+    "95 % interval",
+    "off by one or less",
+    "RPS",
+    "log loss",
+    "ECE",
+    "SRCC of place",
+    "inside own 90 %",
+    "width",
+]
+
+
+def _grade_row(measures: TargetMeasures, grading: Grading) -> list[str]:
+    low, high = grading.right_interval or (grading.right, grading.right)
+    return [
+        measures.target,
+        measures.category or "all",
+        _text(grading.right),
+        f"{low:.3f} to {high:.3f}",
+        _text(grading.within_one),
+        _text(grading.ranked_probability_score),
+        _text(grading.log_loss),
+        _text(grading.calibration_error),
+        _text(grading.place_srcc),
+        _text(grading.coverage),
+        _text(grading.width, 2),
+    ]
+
+
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known and len(known) == len(values) else None
@@ -179,6 +217,7 @@ def measure_target(
     score_N: np.ndarray,
     groups: Sequence[str] | None,
     drawn: Resampling,
+    told: Told | None = None,
 ) -> TargetMeasures:
     """Measures one target on one category; with repeats, the mean of each measure over them.
 
@@ -189,6 +228,7 @@ def measure_target(
         score_N: points given.
         groups: groups for the within-group SRCC.
         drawn: how the bootstrap draws.
+        told: what `read_folds` read of this target, (R, N); none to leave out grades.
     """
 
     def over_repeats(measure: Measure) -> float | None:
@@ -217,11 +257,16 @@ def measure_target(
         mae_interval=mean_interval(error_RN, drawn),
         within_interval=within_interval,
         resampled=drawn.sentence(),
+        grading=Grading.of(told, drawn) if told else None,
     )
 
 
 def measure(
-    dataset: Dataset, predictions: np.ndarray, within: str | None, units: Units
+    dataset: Dataset,
+    predictions: np.ndarray,
+    within: str | None,
+    units: Units,
+    told: Told | None = None,
 ) -> tuple[tuple[TargetMeasures, ...], float | None]:
     """Measures of (R, N, K) predictions per target and category, and their Fisher average.
 
@@ -232,6 +277,7 @@ def measure(
         predictions: points.
         within: group column of the within-group SRCC.
         units: what the bootstrap draws.
+        told: what `read_folds` read of the answers; None to leave out grades.
 
     Raises:
         CofinalError: a performance with predictions of which some are not finite.
@@ -244,7 +290,8 @@ def measure(
         for k, target in enumerate(dataset.targets):
             points, scores = predictions[:, member, k], dataset.scores[member, k]
             drawn = units.among(np.flatnonzero(member))
-            found.append(measure_target(target, category, points, scores, groups, drawn))
+            of_target = {name: values[:, member, k] for name, values in (told or {}).items()}
+            found.append(measure_target(target, category, points, scores, groups, drawn, of_target))
     return tuple(found), fisher_mean([row.srcc for row in found])
 
 
