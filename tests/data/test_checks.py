@@ -206,3 +206,10 @@ def test_labels_are_checked_even_where_features_are_absent(tmp_path: Path) -> No
     (tmp_path / "labels.csv").write_text("id,score\na,1.0\na,2.0\nb,x\nc,3\n")
     kinds = [f.kind for f in check_dataset(DataSource(str(tmp_path / "labels.csv"), tmp_path))]
     assert sorted(kinds) == ["features-missing", "id-twice", "label-not-a-number"]
+
+
+def test_a_check_tells_how_far_it_is(sound: DataSource) -> None:
+    shares: list[float] = []
+    check_dataset(sound, shares.append)
+    assert shares == sorted(shares) and len(shares) > 4
+    assert shares[0] == 0 and 0.5 < shares[-1] < 1

@@ -218,3 +218,22 @@ def test_components_of_skating_are_told_apart_under_any_years_names(tmp_path: Pa
         judge_marks(written(tmp_path, json.dumps(sheets), "sheets.json"), components=True)
     with pytest.raises(CofinalError, match=r"no components; only score sheets \(.json\)"):
         judge_marks(written(tmp_path, HEADER), components=True)
+
+
+def test_judges_in_columns_are_read_as_judges_in_lines(tmp_path: Path) -> None:
+    wide, long = tmp_path / "wide.csv", tmp_path / "long.csv"
+    wide.write_text("id,target,Ann,Ben\na,TES,5,6\na,PCS,4,\nb,TES,7,8.5\n")
+    lines = ["a,Ann,TES,5", "a,Ben,TES,6", "a,Ann,PCS,4", "b,Ann,TES,7", "b,Ben,TES,8.5"]
+    long.write_text("\n".join(["id,judge,target,mark", *lines]) + "\n")
+    one, other = judge_marks(wide), judge_marks(long)
+    assert (one.ids, one.judges["TES"]) == (other.ids, ("Ann", "Ben"))
+    assert np.array_equal(one.marks["TES"], other.marks["TES"])
+    assert one.marks["PCS"][0, 0] == 4 and np.isnan(one.marks["PCS"][0, 1])
+    wide.write_text("id,Ann,Ben\na,5,6\nb,7,8\n")
+    assert np.array_equal(judge_marks(wide).marks["score"], [[5, 6], [7, 8]])
+    wide.write_text("id,Ann\na,five\n")
+    with pytest.raises(CofinalError, match=r"wide\.csv:2: mark of Ann 'five'; expected a finite"):
+        judge_marks(wide)
+    wide.write_text("id,target\na,TES\n")
+    with pytest.raises(CofinalError, match="no column of a judge; expected the columns id, judge"):
+        judge_marks(wide)

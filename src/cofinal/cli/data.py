@@ -9,6 +9,7 @@ from pathlib import Path
 import tyro
 
 from cofinal.config import DataSource
+from cofinal.progress import track
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Check:
         from cofinal.data.checks import check_dataset
         from cofinal.data.taken import taken_for
 
-        findings = check_dataset(self.source)
+        with track("checking", 1.0) as advance:
+            findings = check_dataset(self.source, advance)
         errors = sum(finding.severity == "error" for finding in findings)
         if self.json:
             print(json.dumps([finding.to_json() for finding in findings], indent=2))

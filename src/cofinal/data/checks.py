@@ -6,7 +6,7 @@ Letters: N performances, T clips, C backbone channels.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cofinal.config import DataSource
@@ -22,8 +22,14 @@ from cofinal.errors import CofinalError
 from cofinal.records import natural_key
 
 
-def check_dataset(source: DataSource) -> list[Finding]:
+def check_dataset(
+    source: DataSource, on_progress: Callable[[float], None] | None = None
+) -> list[Finding]:
     """Finds faults in labels, features and splits; each finding names its file and line.
+
+    Args:
+        source: the data.
+        on_progress: told the share of the work that is done.
 
     Raises:
         CofinalError: the labels cannot be read at all.
@@ -38,14 +44,17 @@ def check_dataset(source: DataSource) -> list[Finding]:
         place = str(source.features or source.data or source.dataset)
         return [*findings, Finding("features-missing", str(error), place)]
     channels = expected_channels(source)
-    sound, clips = read_clips(labels, folder, channels, source.memory_share, findings)
+    tell = on_progress or (lambda share: None)
+    sound, clips = read_clips(
+        labels, folder, channels, source.memory_share, findings, lambda share: tell(share / 2)
+    )
     findings += find_unlabelled(labels, folder, source)
     findings += find_remarks(labels, folder)
     known = [labels[i] for i in sound]
     findings += find_lifeless(known, clips)
     if channels is None:
         findings += find_transposed(known, clips)
-    findings += find_same_content(known, clips)
+    findings += find_same_content(known, clips, lambda share: tell((1 + share) / 2))
     return findings
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +69,7 @@ def read_clips(
     channels: int | None,
     memory_share: float,
     findings: list[Finding],
+    on_progress: Callable[[float], None] | None = None,
 ) -> tuple[list[int], Sequence[np.ndarray]]:
     """Features of every label, checked; no file's values are read a second time for it.
 
@@ -78,6 +79,7 @@ def read_clips(
         channels: C; None takes what most files have.
         memory_share: features larger than this share of the memory are mapped, not held.
         findings: takes what is wrong with a file.
+        on_progress: told the share that is read.
 
     Returns:
         Positions of the labels whose features are sound, and these features.
@@ -102,7 +104,9 @@ def read_clips(
     channels = channels or _usual_width(files.values())
     held = sum(file.bytes for file in files.values()) <= memory_share * machine_memory()
     sound: dict[int, np.ndarray | None] = {}
-    for i, file in files.items():
+    for done, (i, file) in enumerate(files.items()):
+        if on_progress:
+            on_progress(done / len(files))
         try:
             values = file.read() if held else file.map()
         except CofinalError as error:

@@ -9,7 +9,7 @@ Letters: N performances, T clips, C backbone channels, D numbers of a sketch, S 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -28,18 +28,22 @@ LARGEST_SHIFT = 2
 # with a probability below .0001, and few others are compared clip by clip.
 SKETCH = 256
 SUSPECT = 0.45
+OnShare = Callable[[float], None]
 # Ids that a finding names.
 NAMED = 3
 
 
-def find_same_content(labels: Sequence[Label], clips: Sequence[np.ndarray]) -> list[Finding]:
+def find_same_content(
+    labels: Sequence[Label], clips: Sequence[np.ndarray], on_progress: OnShare | None = None
+) -> list[Finding]:
     """Ids whose features show one performance: a finding for each performance, not for each pair.
 
     Args:
         labels: N performances.
         clips: their features, N arrays (T, C).
+        on_progress: told the share of the comparison that is done.
     """
-    pairs = same_content(clips)
+    pairs = same_content(clips, on_progress)
     findings = []
     for first, *others in _joined(pairs):
         one, rest = labels[first], [labels[i] for i in others]
@@ -70,7 +74,9 @@ def _joined(pairs: dict[tuple[int, int], float]) -> list[list[int]]:
     return [sorted(found) for found in {id(one): one for one in group.values()}.values()]
 
 
-def same_content(clips: Sequence[np.ndarray]) -> dict[tuple[int, int], float]:
+def same_content(
+    clips: Sequence[np.ndarray], on_progress: OnShare | None = None
+) -> dict[tuple[int, int], float]:
     """Pairs (a, b), a < b, that show the same performance, with the mean cosine of their clips.
 
     Channels are standardised over all clips, since what all performances share says nothing. Only
@@ -79,6 +85,7 @@ def same_content(clips: Sequence[np.ndarray]) -> dict[tuple[int, int], float]:
 
     Args:
         clips: N arrays (T, C).
+        on_progress: told the share that is done; nearly all of it is the sketches.
     """
     if len(clips) < 2:
         return {}
@@ -91,7 +98,15 @@ def same_content(clips: Sequence[np.ndarray]) -> dict[tuple[int, int], float]:
         return (values / np.maximum(norm, 1e-12)).astype(np.float32)
 
     length_N = np.array([len(values) for values in clips])
-    sketch_SND = _sketches((unit(i) for i in range(len(clips))), length_N, len(mean_C))
+
+    def units() -> Iterator[np.ndarray]:
+        """Of all performances, in order."""
+        for position in range(len(clips)):
+            if on_progress:
+                on_progress(position / len(clips))
+            yield unit(position)
+
+    sketch_SND = _sketches(units(), length_N, len(mean_C))
     pairs: dict[tuple[int, int], float] = {}
     for a, others in _suspects(sketch_SND, length_N):
         first = unit(a)

@@ -18,12 +18,14 @@ from cofinal.config import DataSource
 from cofinal.data.cards import card_names, load_card
 from cofinal.errors import CofinalError
 from cofinal.files.reading import read_json
-from cofinal.files.tables import csv_records, finite, finite_cell, member
+from cofinal.files.tables import csv_records, csv_rows, finite, finite_cell, member
 from cofinal.records import natural_key
 
 COLUMNS = ("id", "judge", "target", "mark")
 # Optional: which time a judge marked the performance, where some did so more than once.
 OCCASION = "occasion"
+# What judges in columns mark, where no column `target` tells.
+ONLY_TARGET = "score"
 # What a judge of a score sheet gives: the components' sum, and the sum of grades of execution.
 COMPONENTS, EXECUTION = "PCS", "GOE"
 # The five components of skating by the first letter of their name, whose wording changed over the
@@ -80,8 +82,9 @@ def judge_marks(
     """Reads the marks of judges.
 
     Args:
-        path: a CSV with the columns id, judge, target, mark and optionally occasion; a JSON of
-            score sheets; or a data set's folder in which such sheets lie.
+        path: a CSV with the columns id, judge, target, mark and optionally occasion, or with id, a
+            column for each judge, and optionally target and occasion; a JSON of score sheets; or a
+            data set's folder in which such sheets lie.
         known_ids: the performances there are, where every mark must belong to one of them.
         components: of score sheets, each component's mark (0 to 10) instead of the judges' sums.
 
@@ -184,7 +187,35 @@ def _sheets_in(folder: Path) -> Path:
 
 
 def _read_csv(path: Path) -> Iterator[tuple[str, Mark]]:
-    """One mark a line, with its place; an empty mark means that the judge gave none."""
+    """Marks with their places; an empty one means that the judge gave none."""
+    rows = csv_rows(path)
+    header = {name.strip() for name in rows[0][1]} if rows else set()
+    return (
+        _read_wide(path) if "id" in header and not header & {"judge", "mark"} else _read_long(path)
+    )
+
+
+def _read_wide(path: Path) -> Iterator[tuple[str, Mark]]:
+    """A line for each performance and target, with a column for each judge."""
+    for where, cells in csv_records(path, ("id",)):
+        judges = [name for name in cells if name not in (*COLUMNS, OCCASION)]
+        if not all(judges) or not judges:
+            fault = "a column without a name" if judges else "no column of a judge"
+            raise CofinalError(
+                f"{path} has {fault}; expected the columns {', '.join(COLUMNS)}, or id and one "
+                "for each judge"
+            )
+        identifier, target = cells["id"], cells.get("target", ONLY_TARGET)
+        if not (identifier and target):
+            raise CofinalError(f"{where}: id or target is empty; fill in both")
+        for judge in judges:
+            text = cells[judge]
+            mark = finite_cell(text, f"mark of {judge}", where) if text else math.nan
+            yield where, (identifier, judge, target, cells.get(OCCASION, ""), mark)
+
+
+def _read_long(path: Path) -> Iterator[tuple[str, Mark]]:
+    """One mark a line."""
     for where, cells in csv_records(path, COLUMNS):
         identifier, judge, target, text = (cells[name] for name in COLUMNS)
         if not (identifier and judge and target):
