@@ -18,7 +18,7 @@ LAYERS = [
     {"settings"},
     {"brought"},
     {"methods"},
-    {"distributions", "records", "grades", "progress", "engines", "devices", "files"},
+    {"distributions", "records", "grades", "progress", "engines", "devices", "files", "given"},
     {"config"},
     {"skeleton"},
     {"layers"},

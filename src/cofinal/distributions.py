@@ -74,6 +74,16 @@ class ScoreDistribution:
         """Edges of the grades of every distribution: (..., G + 1), with all leading axes."""
         return np.broadcast_to(self.edges, (*self.levels.shape[:-1], self.edges.shape[-1]))
 
+    def moved(self, factor: Any, term: Any) -> ScoreDistribution:
+        """Distributions of factor x score + term, both (...), the factor above 0.
+
+        Grades move along, so grade, place and all probabilities stay as they are.
+        """
+        factor, term = (np.asarray(value)[..., None] for value in (factor, term))
+        return ScoreDistribution(
+            self.levels, self.points * factor + term, self.edges * factor + term
+        )
+
     @property
     def grades(self) -> int:
         """G, the number of grades; 0 where their edges are not known."""

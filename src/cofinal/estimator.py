@@ -148,7 +148,12 @@ class MethodRegressor(RegressorMixin, BaseEstimator):
         return preset_from(values, type(self).__name__)
 
     def fit(
-        self, clips: Any, scores: Any, groups: Any = None, targets: Sequence[str] | None = None
+        self,
+        clips: Any,
+        scores: Any,
+        groups: Any = None,
+        targets: Sequence[str] | None = None,
+        given: Any = None,
     ) -> MethodRegressor:
         """Trains the method.
 
@@ -157,6 +162,9 @@ class MethodRegressor(RegressorMixin, BaseEstimator):
             scores: (N,) or (N, K) points; a pandas table brings the names of its targets.
             groups: N groups, for example events, that calibration keeps together.
             targets: K names, for example ("TES", "PCS").
+            given: what is known beforehand, a dictionary or table whose columns are named by their
+                rules, for example {"difficulty:multiply": numbers, "base_value:add:TES": numbers}.
+                Then `predict` and all other answers want it too, by name.
 
         Raises:
             CofinalError: performances, scores or parameters that do not fit.
@@ -169,7 +177,7 @@ class MethodRegressor(RegressorMixin, BaseEstimator):
                 "groups are given, but nothing is calibrated; set calibration='folds', or leave "
                 "out groups"
             )
-        dataset = Dataset.from_arrays(clips, scores, groups=groups, targets=targets)
+        dataset = Dataset.from_arrays(clips, scores, groups=groups, targets=targets, given=given)
         settings = CalibrationSettings(
             self.calibration, self.calibration_share, None if groups is None else "group"
         )
@@ -181,31 +189,33 @@ class MethodRegressor(RegressorMixin, BaseEstimator):
         self.one_target_ = np.ndim(scores) == 1
         return self
 
-    def predict(self, clips: Any) -> np.ndarray:
+    def predict(self, clips: Any, given: Any = None) -> np.ndarray:
         """Scores in points, (N,) or (N, K) as the scores that were fitted on.
 
         Raises:
             CofinalError: not fitted, or performances of another width.
         """
-        return self._answers(clips, lambda entry: entry.score)
+        return self._answers(clips, given, lambda entry: entry.score)
 
-    def predict_grade(self, clips: Any) -> np.ndarray:
+    def predict_grade(self, clips: Any, given: Any = None) -> np.ndarray:
         """The grade that holds the score, counted from 1 (lowest): (N,) or (N, K).
 
         Raises:
             CofinalError: as `predict`.
         """
-        return self._answers(clips, lambda entry: entry.grade)
+        return self._answers(clips, given, lambda entry: entry.grade)
 
-    def predict_proba(self, clips: Any) -> np.ndarray:
+    def predict_proba(self, clips: Any, given: Any = None) -> np.ndarray:
         """Probabilities of the grades, lowest first: (N, G) or (N, K, G).
 
         Raises:
             CofinalError: as `predict`.
         """
-        return self._answers(clips, lambda entry: entry.grade_probabilities)
+        return self._answers(clips, given, lambda entry: entry.grade_probabilities)
 
-    def predict_interval(self, clips: Any, confidence: float = CONFIDENCE) -> np.ndarray:
+    def predict_interval(
+        self, clips: Any, confidence: float = CONFIDENCE, given: Any = None
+    ) -> np.ndarray:
         """Intervals in points that hold the score with a confidence: (N, 2) or (N, K, 2).
 
         Raises:
@@ -218,13 +228,26 @@ class MethodRegressor(RegressorMixin, BaseEstimator):
                 f"this {type(self).__name__} was fitted with calibration='none', so it has no "
                 "intervals; fit it with calibration='folds', or 'part'"
             )
-        return self._answers(clips, lambda entry: entry.interval, confidence)
+        return self._answers(clips, given, lambda entry: entry.interval, confidence)
 
-    def explain(self, clips: Any, **how: Any) -> list[Explanation]:
+    def predict_execution(self, clips: Any, given: Any = None) -> np.ndarray:
+        """The part of the score that was seen, in points, where something given multiplies it or
+        is added; else the score: (N,) or (N, K).
+
+        Raises:
+            CofinalError: as `predict`.
+        """
+        return self._answers(clips, given, lambda entry: (entry.execution or entry).score)
+
+    def explain(self, clips: Any, given: Any = None, **how: Any) -> list[Explanation]:
         """What the scores of each performance rest on; `how` is told in `Scorer.explain`."""
         scorer = self.to_scorer()
         found = clip_features(clips, self.n_features_in_)
-        return [scorer.explain(features, **how) for features in found]
+        each = each_given(given, len(found)) or [{}] * len(found)
+        return [
+            scorer.explain(features, given=own, **how)
+            for features, own in zip(found, each, strict=True)
+        ]
 
     def to_scorer(self, confidence: float | None = None) -> Scorer:
         """The trained model with its index of training performances, ready to be saved."""
@@ -239,11 +262,16 @@ class MethodRegressor(RegressorMixin, BaseEstimator):
         return index_of(self.training_, self.model_)
 
     def _answers(
-        self, clips: Any, read: Callable[[TargetPrediction], Any], confidence: float | None = None
+        self,
+        clips: Any,
+        given: Any,
+        read: Callable[[TargetPrediction], Any],
+        confidence: float | None = None,
     ) -> np.ndarray:
         self._check_fitted()
         found = clip_features(clips, self.n_features_in_)
-        predictions = Scorer(self.model_, self.info_, confidence).score_many(found)
+        scorer = Scorer(self.model_, self.info_, confidence)
+        predictions = scorer.score_many(found, each_given(given, len(found)))
         answers = np.array([[read(entry) for entry in one.targets] for one in predictions])
         return answers[:, 0] if self.one_target_ else answers
 
@@ -290,6 +318,24 @@ def _signature() -> inspect.Signature:
 
 
 CoFInAlRegressor.__init__.__signature__ = _signature()  # type: ignore[attr-defined]
+
+
+def each_given(given: Any, count: int) -> list[dict[str, Any]] | None:
+    """Columns of what is known beforehand as a dictionary for each of N performances.
+
+    Columns are called by name, "difficulty", or by rule as in `fit`, "difficulty:multiply".
+    """
+    if given is None:
+        return None
+    columns = {str(name).split(":")[0]: given[name] for name in getattr(given, "columns", given)}
+    for name, values in columns.items():
+        if not hasattr(values, "__len__") or isinstance(values, str) or len(values) != count:
+            raise CofinalError(
+                f"given {name!r} is {values!r:.60}; expected numbers for each of {count} "
+                "performances"
+            )
+    rows = {name: np.asarray(values) for name, values in columns.items()}
+    return [{name: values[i] for name, values in rows.items()} for i in range(count)]
 
 
 def _plain(value: Any) -> Any:

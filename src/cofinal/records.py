@@ -168,6 +168,40 @@ class ClipFeatures(Record):
 
 
 @dataclass(frozen=True, eq=False)
+class ExecutionPrediction(Record):
+    """The part of a score that was seen: score = factor x execution + term."""
+
+    distribution: ScoreDistribution = field(repr=False)
+    """How probable each execution is, in points."""
+    factor: float
+    """Product of the given numbers that multiply, for example the difficulty; 1 without any."""
+    term: float
+    """Sum of the given numbers that are added, for example the base value, in points."""
+    interval: tuple[float, float] | None = None
+    """Lower and upper end in points, if the model was calibrated."""
+
+    @property
+    def score(self) -> float:
+        """Predicted execution in points."""
+        return float(self.distribution.score)
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values, for JSON."""
+        quantiles = self.distribution.quantile(list(TOLD_QUANTILES))
+        edges = self.distribution.edges if self.distribution.grades else None
+        return {
+            "score": self.score,
+            "factor": self.factor,
+            "term": self.term,
+            "interval": self.interval,
+            "grade_edges": None if edges is None else edges.tolist(),
+            "quantiles": dict(
+                zip((f"{q:g}" for q in TOLD_QUANTILES), map(float, quantiles), strict=True)
+            ),
+        }
+
+
+@dataclass(frozen=True, eq=False)
 class TargetPrediction(Record):
     """What the model says of one target of one performance, read from one distribution."""
 
@@ -185,6 +219,9 @@ class TargetPrediction(Record):
     """Lower and upper end in points, if the model was calibrated."""
     confidence: float | None = None
     """Share of exchangeable performances whose interval holds their score; None without one."""
+    execution: ExecutionPrediction | None = None
+    """What is left of the score without what is given; None where nothing multiplies or is added.
+    Grade and place are the execution's: grades move along with the total."""
 
     @property
     def score(self) -> float:
@@ -257,13 +294,14 @@ class TargetPrediction(Record):
             else None,
             "interval": self.interval,
             "confidence": self.confidence,
+            "execution": None if self.execution is None else self.execution.to_json(),
             "votes": None if self.votes is None else self.votes.tolist(),
             "attention": None if self.attention is None else self.attention.tolist(),
         }
 
 
-@dataclass(frozen=True)
-class Prediction:
+@dataclass(frozen=True, eq=False)
+class Prediction(Record):
     """What the model says of one performance."""
 
     id: str
@@ -274,6 +312,8 @@ class Prediction:
     """T, the number of clips seen."""
     times: ClipTimes | None = None
     """When the clips are in the video, where known."""
+    given: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """What was known of it beforehand, by name."""
 
     def __getitem__(self, target: str) -> TargetPrediction:
         """The prediction of the named target, for example `prediction["PCS"].score`."""
@@ -291,6 +331,7 @@ class Prediction:
             "id": self.id,
             "clips": self.clips,
             **times_json(self.times),
+            "given": self.given,
             "targets": [entry.to_json() for entry in self.targets],
         }
 

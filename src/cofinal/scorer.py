@@ -6,7 +6,7 @@ Letters: T clips, C backbone channels, G grades, K targets.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
@@ -22,12 +22,15 @@ from cofinal.devices import choose_device, mind_fork
 from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
 from cofinal.evaluation.intervals import CONFIDENCE, check_possible
+from cofinal.given.numbers import Given
 from cofinal.modelfolder.folder import load_model, save_model
+from cofinal.modelfolder.given import Numbers
 from cofinal.modelfolder.info import ModelInfo
 from cofinal.models.ensemble import Ensemble
+from cofinal.models.given_answer import GivenAnswer
 from cofinal.models.inference import assess_all
 from cofinal.models.interface import ModelOutput
-from cofinal.records import ClipFeatures, Prediction, TargetPrediction
+from cofinal.records import ClipFeatures, ExecutionPrediction, Prediction, TargetPrediction
 
 if TYPE_CHECKING:
     from cofinal.explain.explanation import Explanation
@@ -125,6 +128,7 @@ class Scorer:
         method: Literal["votes", "occlusion", "attention", "gradients"] | None = None,
         width: int = 1,
         moments: int = 3,
+        given: Numbers | None = None,
     ) -> Explanation:
         """Tells what the scores of one performance rest on; see `cofinal.explain` for arguments.
 
@@ -136,29 +140,44 @@ class Scorer:
         from cofinal.explain.explanation import explain
 
         known = self.checked(features)
-        prediction, output = next(self._assessed([known]))[1:]
-        model = self.model
+        told = self._given(None if given is None else [given], [known])
+        prediction, output = next(self._assessed([known], told))[1:]
         if self.device.type != "cpu":
-            model, output = deepcopy(self.model).cpu(), None
+            output = None
         how = (method, width, moments)
-        return explain(model, known, prediction, self.neighbours, *how, output=output)
+        return explain(
+            self.told(prediction), known, prediction, self.neighbours, *how, output=output
+        )
+
+    def told(self, prediction: Prediction) -> Ensemble:
+        """The model on the CPU, knowing what was given for a prediction: it answers in points of
+        the total."""
+        model = self.model if self.device.type == "cpu" else deepcopy(self.model).cpu()
+        if self.info.given is None:
+            return model
+        given = self.info.given.told([prediction.given], [prediction.id], self.targets)
+        return GivenAnswer(model, self.info.given.readout, given).eval()
 
     @property
     def targets(self) -> tuple[str, ...]:
         """Names of the predicted scores."""
         return self.info.task.targets
 
-    def score(self, features: ClipFeatures | np.ndarray | str | Path) -> Prediction:
+    def score(
+        self, features: ClipFeatures | np.ndarray | str | Path, given: Numbers | None = None
+    ) -> Prediction:
         """Scores one performance.
 
         Args:
             features: clip features, an array (T, C), or the path of a `.npy` file.
+            given: name -> number, or numbers, for a model that was trained with something given.
 
         Raises:
             CofinalError: features of another width, backbone or recipe than the model knows, or
-                so far from those it was trained on that no finite score comes out.
+                so far from those it was trained on that no finite score comes out; or given
+                numbers that are missing, unknown or unfit.
         """
-        return self.score_many([features])[0]
+        return self.score_many([features], None if given is None else [given])[0]
 
     def score_video(
         self,
@@ -170,6 +189,7 @@ class Scorer:
         download: bool = False,
         use_cache: bool = True,
         on_clips: Callable[[int, int], None] | None = None,
+        given: Numbers | None = None,
     ) -> Prediction:
         """Scores a video: extracts its features as the model's were made, then scores them.
 
@@ -181,6 +201,7 @@ class Scorer:
             download: the user's yes to fetching missing weights.
             use_cache: keep the features in the user's cache folder, and read them from there.
             on_clips: called with (clips done, clips in all).
+            given: as for `score`.
 
         Raises:
             CofinalError: a broken video, missing or other weights, or a model that does not say
@@ -198,22 +219,25 @@ class Scorer:
             use_cache=use_cache,
             on_clips=on_clips,
         )
-        return self.score(features)
+        return self.score(features, given)
 
     def score_many(
-        self, many: Iterable[ClipFeatures | np.ndarray | str | Path]
+        self,
+        many: Iterable[ClipFeatures | np.ndarray | str | Path],
+        given: Sequence[Numbers] | None = None,
     ) -> list[Prediction]:
-        """Scores performances, in the order given. See `score`."""
+        """Scores performances in their order, each with what is given of it. See `score`."""
         if isinstance(many, str | Path | ClipFeatures):
             raise CofinalError(
                 "score_many was given one performance; expected a list, or use score"
             )
         performances = [self.checked(features) for features in many]
-        found = {i: prediction for i, prediction, _ in self._assessed(performances)}
+        told = self._given(given, performances)
+        found = {i: prediction for i, prediction, _ in self._assessed(performances, told)}
         return [found[i] for i in range(len(performances))]
 
     def _assessed(
-        self, performances: Sequence[ClipFeatures]
+        self, performances: Sequence[ClipFeatures], given: Given | None
     ) -> Iterator[tuple[int, Prediction, ModelOutput | None]]:
         """The position of each performance, what is told of it, and of the only one in its batch
         what the model said."""
@@ -221,6 +245,8 @@ class Scorer:
         self._refuse_forked_gpu()
         for index, output in assess_all(self.model, [p.values for p in performances], self.device):
             distribution = self.model.distribution(output)
+            if self.info.given and given:
+                distribution = self.info.given.answer(distribution, given.subset(index))
             for row, i in enumerate(index):
                 if not np.isfinite(distribution.score[row]).all():
                     raise CofinalError(
@@ -234,8 +260,28 @@ class Scorer:
                     self._target(distribution, output, row, k, len(performances[i].values))
                     for k in range(len(self.targets))
                 ]
-                told = self._prediction(performances[i], targets, interval_K2)
+                own = given.subset([i]) if given else None
+                told = self._prediction(performances[i], targets, interval_K2, own)
                 yield i, told, output if len(index) == 1 else None
+
+    def _given(
+        self, given: Sequence[Numbers] | None, performances: Sequence[ClipFeatures]
+    ) -> Given | None:
+        """What is given of the performances, checked; None for a model that asks nothing."""
+        if self.info.given is None:
+            if given and any(given):
+                raise CofinalError(
+                    f"{', '.join(given[0])} is given, but the model was trained without; "
+                    "leave it out"
+                )
+            return None
+        each = [None] * len(performances) if given is None else given
+        if isinstance(each, Mapping) or len(each) != len(performances):
+            raise CofinalError(
+                f"numbers are given of {len(each)} performances; expected a list of "
+                f"{len(performances)}, one dictionary for each performance"
+            )
+        return self.info.given.told(each, [one.id for one in performances], self.targets)
 
     def _refuse_forked_gpu(self) -> None:
         if self.device.type == "cuda" and os.getpid() != self._process:
@@ -292,18 +338,19 @@ class Scorer:
         features: ClipFeatures,
         targets: list[TargetPrediction],
         interval_K2: np.ndarray | None,
+        given: Given | None,
     ) -> Prediction:
         if interval_K2 is not None:
             targets = [
                 replace(entry, interval=(float(low), float(high)), confidence=self.confidence)
                 for entry, (low, high) in zip(targets, interval_K2, strict=True)
             ]
-        return Prediction(
-            features.id,
-            tuple(targets),
-            len(features.values),
-            features.times,
-        )
+        numbers: dict[str, tuple[float, ...]] = {}
+        if given:
+            numbers = {name: tuple(map(float, own[0])) for name, own in given.numbers.items()}
+            targets = [with_execution(entry, given, k) for k, entry in enumerate(targets)]
+        clips = len(features.values)
+        return Prediction(features.id, tuple(targets), clips, features.times, numbers)
 
     def _target(
         self, distribution: ScoreDistribution, output: ModelOutput, row: int, k: int, clips: int
@@ -317,3 +364,23 @@ class Scorer:
         votes = own(output.votes_BKGT)
         attention = own(output.attention_BKGT) if votes is None else None
         return TargetPrediction(self.targets[k], distribution[row, k], votes, attention)
+
+
+def with_execution(entry: TargetPrediction, given: Given, k: int) -> TargetPrediction:
+    """The prediction of an execution as one of the total, which tells the execution too.
+
+    Args:
+        entry: what is said of target k.
+        given: what is known of the one performance.
+        k: number of the target, from 0.
+    """
+    if not given.has_execution(entry.target):
+        return entry
+    factor, term = float(given.factors[0, k]), float(given.terms[0, k])
+    low_high = entry.interval
+    return replace(
+        entry,
+        distribution=entry.distribution.moved(factor, term),
+        interval=low_high and (factor * low_high[0] + term, factor * low_high[1] + term),
+        execution=ExecutionPrediction(entry.distribution, factor, term, low_high),
+    )

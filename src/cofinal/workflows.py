@@ -18,6 +18,7 @@ from cofinal.evaluation.coverage import coverage
 from cofinal.evaluation.evaluate import summarise
 from cofinal.evaluation.grading import read_folds
 from cofinal.evaluation.intervals import CONFIDENCE
+from cofinal.evaluation.learned import Learned, learn
 from cofinal.evaluation.predictions import predict_finite
 from cofinal.evaluation.result import EvaluationResult
 from cofinal.explain.aligner import Aligner
@@ -25,10 +26,11 @@ from cofinal.explain.aligner_fit import fit_aligner
 from cofinal.explain.neighbours import NeighbourIndex
 from cofinal.files.lock import alone_in
 from cofinal.modelfolder.folder import save_model
+from cofinal.modelfolder.given import GivenModel, Numbers
 from cofinal.modelfolder.info import MeasuredCoverage, ModelInfo
 from cofinal.models import learns_from_judges
 from cofinal.models.ensemble import Ensemble
-from cofinal.training.loop import task_of, train
+from cofinal.training.loop import task_of
 from cofinal.training.runs import data_fingerprint
 
 if TYPE_CHECKING:
@@ -76,18 +78,16 @@ def train_and_test(
     folder: str | Path,
     show_progress: bool = True,
     calibration: CalibrationSettings = NO_CALIBRATION,
-    sheet: str | Path | None = None,
     neighbours: bool = True,
 ) -> Outcome:
     """Trains on the split "train", saves the model, and measures it on the split "test".
 
     Args:
-        source: the data.
+        source: the data; with a sheet of elements the model also learns to place them in time.
         preset: method, settings, training.
         folder: run folder; a killed run found there continues.
         show_progress: whether to show progress on standard error.
         calibration: on whom prediction intervals are calibrated.
-        sheet: elements of the performances in order; the model then learns to place them in time.
         neighbours: whether the model folder keeps ids, scores and short vectors of the training
             performances, so that explanations can name those most alike.
 
@@ -97,6 +97,7 @@ def train_and_test(
     dataset = load_dataset(source, learns_from_judges(preset))
     plan = plan_calibration(dataset.split("train"), calibration, preset.training.seed)
     training = plan.training
+    sheet = source.sheet
     aligner = None if sheet is None else aligner_of(training, read_sheets(sheet), str(sheet))
     with alone_in(folder):
         model, info = train_calibrated(plan, preset, folder, show_progress)
@@ -118,15 +119,17 @@ def train_calibrated(
 ) -> tuple[Ensemble, ModelInfo]:
     """Trains and calibrates as planned; a folder, where there is one, keeps what is finished."""
     training = plan.training
-    model = train(training, preset, folder, show_progress)
+    seeds, group = (preset.training.seed,), plan.protocol.group
+    learned = learn(training, preset, seeds, folder, show_progress, group)[0]
     info = ModelInfo(
         preset,
         task_of(training),
         training.recipe,
         data_fingerprint(training),
-        calibration=run_calibration(plan, model, preset, folder, show_progress),
+        calibration=run_calibration(plan, learned, preset, folder, show_progress),
+        given=GivenModel.of(training.given, learned.readout),
     )
-    return model, info
+    return learned.model, info
 
 
 def index_of(training: Dataset, model: Ensemble) -> NeighbourIndex:
@@ -155,16 +158,19 @@ def aligner_of(training: Dataset, sheets: dict[str, tuple[Element, ...]], where:
 
 def measure_model(model: Ensemble, dataset: Dataset, info: ModelInfo) -> EvaluationResult:
     """Measures a trained model on performances that took part in no choice."""
-    found = predict_finite(model, dataset, info.preset.method)
+    learned = Learned(model, info.given.readout if info.given else None)
+    found = predict_finite(learned, dataset, info.preset.method)
+    everybody, judged = np.arange(len(dataset)), dataset.of_totals()
+    total = dataset.total(found, everybody)
     settings: dict[str, Any] = {"trained_on": info.data}
     if info.calibration:
-        intervals = info.calibration.intervals(found, CONFIDENCE)
+        intervals = info.calibration.intervals(total, CONFIDENCE)
         settings["intervals"] = [
             asdict(record) | {"confidence": CONFIDENCE}
-            for record in coverage(intervals, dataset.scores, dataset.targets)
+            for record in coverage(intervals, judged.scores, judged.targets)
         ]
     protocol = ProtocolSettings(protocol="final")
-    told = read_folds([(0, np.arange(len(dataset)), found)] if found.grades else [], dataset.scores)
+    told = read_folds([(0, everybody, total)] if found.grades else [], judged.scores)
     what = (dataset, found.score[np.newaxis], info.preset, protocol, settings)
     return summarise(*what, told=told)
 
@@ -174,6 +180,7 @@ def report_on(
     seen: Sequence[tuple[ClipFeatures, Path | None]],
     page: Path | None,
     how: ReportSettings,
+    given: Sequence[Numbers] | None = None,
 ) -> Report:
     """Everything that a report shows of performances.
 
@@ -182,6 +189,7 @@ def report_on(
         seen: each performance, and its video where there is one.
         page: the file that will show it; None for reports that show no videos.
         how: what goes into it.
+        given: what is given of each performance, for a model that asks it.
 
     Raises:
         CofinalError: files that concern none of the performances, or do not fit the model.
@@ -199,14 +207,14 @@ def report_on(
     source = element_source(how.sheet, folder, scorer.info)
     embed = embeds([video for _, video in seen if video], how.embed)
     performances = []
-    for features, video in seen:
-        prediction = scorer.score(features)
+    for number, (features, video) in enumerate(seen):
+        prediction = scorer.score(features, given[number] if given else None)
         told = explain(
-            scorer.model, features, prediction, scorer.neighbours,
+            scorer.told(prediction), features, prediction, scorer.neighbours,
             how.method, how.width, how.moments, source,
         )  # fmt: skip
         kept = features.keypoints
         film = read_film(video, page, embed, instants(told), kept) if video else None
-        known = (human.marks_of(features.id), human.given.get(features.id, {}))
+        known = (human.marks_of(features.id), human.official.get(features.id, {}))
         performances.append(Performance(prediction, told, film, *known))
     return Report(model_facts(scorer.model, scorer.info), tuple(performances))

@@ -32,7 +32,7 @@ from cofinal.config import (
 from cofinal.data.dataset import Dataset
 from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
-from cofinal.evaluation import predictions
+from cofinal.evaluation import learned
 from cofinal.evaluation.evaluate import evaluate, run_evaluation
 from cofinal.files.lock import alone_in
 from cofinal.methods.mean import MeanSettings
@@ -55,8 +55,8 @@ class FakeTraining:
     def __init__(self, error: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
         """`error` says by how much of the scores' spread a preset errs in a fold."""
         self.error, self.trained, self.kill_at = error, 0, -1
-        monkeypatch.setattr(predictions, "train_seeds", self.train)
-        monkeypatch.setattr(predictions, "predict_distributions", self.answer)
+        monkeypatch.setattr(learned, "train_seeds", self.train)
+        monkeypatch.setattr(learned, "predict_distributions", self.answer)
 
     def train(self, dataset: Dataset, preset: Preset, *_: Any, **__: Any) -> list[Preset]:
         if self.trained == self.kill_at:
@@ -186,7 +186,7 @@ def test_a_search_killed_by_the_system_does_not_count_the_open_trial(
     command: list[str], run_folder: Path
 ) -> None:
     code = (
-        "import os, sys, cofinal.evaluation.predictions as m; from cofinal.cli.main import main\n"
+        "import os, sys, cofinal.evaluation.learned as m; from cofinal.cli.main import main\n"
         "train, left = m.train_seeds, [5]\n"
         "def stopped(*a, **k):\n"
         "    left[0] -= 1\n"

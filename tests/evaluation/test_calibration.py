@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from scipy.stats import logistic
 
-import cofinal.evaluation.predictions as module
+import cofinal.evaluation.learned as module
 from cofinal.cli.main import main
 from cofinal.config import CalibrationSettings, DataSource, Preset, TrainingSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation.calibration import plan_calibration, run_calibration
 from cofinal.evaluation.intervals import Calibration
+from cofinal.evaluation.learned import Learned
 from cofinal.methods.mean import MeanSettings
 from cofinal.methods.ridge import RidgeSettings
 from cofinal.models.inference import predict_distributions
@@ -70,7 +71,7 @@ def calibration_of(dataset: Dataset, settings: CalibrationSettings, folder: Path
     """Trains and calibrates a mean model on a data set."""
     plan = plan_calibration(dataset, settings, seed=0)
     model = train(plan.training, MEAN, folder, show_progress=False)
-    calibration = run_calibration(plan, model, MEAN, folder, show_progress=False)
+    calibration = run_calibration(plan, Learned(model), MEAN, folder, show_progress=False)
     assert calibration is not None
     return calibration
 
@@ -192,7 +193,8 @@ def test_a_training_killed_in_its_calibration_continues_to_exactly_the_same_end(
 
     monkeypatch.setattr(module, "train_seeds", counted)
     train_and_test(generated_source, preset, killed, False, FOLDS)
-    assert len(folds) == 2
+    # The finished model, which is only read, and the two folds that were not.
+    assert len(folds) == 3
     for name in ("model.safetensors", "calibration.json", "card.md"):
         assert (killed / "model" / name).read_bytes() == (whole / "model" / name).read_bytes()
 

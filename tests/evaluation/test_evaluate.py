@@ -17,6 +17,7 @@ from cofinal.cli.main import main
 from cofinal.config import Preset, ProtocolSettings, TrainingSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
+from cofinal.evaluation import learned
 from cofinal.evaluation.evaluate import OnProgress, evaluate
 from cofinal.evaluation.folds import make_folds
 from cofinal.evaluation.result import EvaluationResult
@@ -36,13 +37,13 @@ BEST = ProtocolSettings("best-on-test")
 def trainings(monkeypatch: pytest.MonkeyPatch) -> list[Dataset]:
     """The training parts of all trainings that an evaluation starts."""
     started: list[Dataset] = []
-    original = module.train_seeds
+    original = learned.train_seeds
 
     def counted(dataset: Dataset, *arguments: Any, **more: Any) -> Any:
         started.append(dataset)
         return original(dataset, *arguments, **more)
 
-    monkeypatch.setattr(module, "train_seeds", counted)
+    monkeypatch.setattr(learned, "train_seeds", counted)
     return started
 
 

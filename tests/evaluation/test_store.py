@@ -30,7 +30,7 @@ from cofinal.config import (
 from cofinal.data.dataset import Dataset
 from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
-from cofinal.evaluation import predictions
+from cofinal.evaluation import learned, predictions
 from cofinal.evaluation.evaluate import evaluate
 from cofinal.evaluation.nested import Choice
 from cofinal.evaluation.resampling import Units
@@ -184,7 +184,7 @@ def test_a_prediction_that_is_no_number_is_an_error_with_its_performance(
     monkeypatch: pytest.MonkeyPatch,
     value: float,
 ) -> None:
-    original = predictions.predict_distributions
+    original = learned.predict_distributions
     identifier = generated.split("test").ids[2]
     clips = generated.clips[generated.ids.index(identifier)]
 
@@ -195,7 +195,7 @@ def test_a_prediction_that_is_no_number_is_an_error_with_its_performance(
                 found.points[i, 1] = value
         return found
 
-    monkeypatch.setattr(predictions, "predict_distributions", faulty)
+    monkeypatch.setattr(learned, "predict_distributions", faulty)
     told = rf"ridge predicts {value} points of execution for performance {identifier}, expected"
     with pytest.raises(CofinalError, match=told):
         evaluate(generated, RIDGE, KFOLD)

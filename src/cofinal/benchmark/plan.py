@@ -25,6 +25,8 @@ class Entry:
     preset: Preset
     choice: Choice | None = None
     """Candidates of a nested choice of settings."""
+    video_only: bool = False
+    """Whether it is told nothing of what is given."""
 
 
 def official(protocol: ProtocolSettings) -> bool:
@@ -89,7 +91,7 @@ def plan_benchmark(
             what = (dataset, entry.label, entry.preset, protocol)
             groups = seed_groups(entry.preset, settings.seeds, task_of(dataset))
             jobs[name, entry.label] = [
-                FoldJob.of(*what, part, fold, seeds, entry.choice)
+                FoldJob.of(*what, part, fold, seeds, entry.choice, entry.video_only)
                 for _, part, fold in folds
                 for seeds in groups
             ]

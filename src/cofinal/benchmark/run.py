@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cofinal.benchmark.comparison import Comparison, best_label, compare
+from cofinal.benchmark.given_rows import add_execution
 from cofinal.benchmark.plan import Entry, is_trained, official, plan_benchmark
 from cofinal.config import BenchmarkSettings, ProtocolSettings
 from cofinal.data.dataset import Dataset
@@ -131,7 +132,7 @@ def protocol_coverage(
                 method.predicted,
                 results[name].methods[label].predicted,
                 name,
-                dataset.scores,
+                dataset.of_totals().scores,
                 dataset.targets,
                 confidence,
             )
@@ -161,7 +162,7 @@ def protocol_result(
         points = {label: one.result.predictions[:, :, k] for label, one in methods.items()}
         judged_N = np.isfinite(points[entries[0].label][0])
         points = {label: values[:, judged_N] for label, values in points.items()}
-        scores = dataset.scores[judged_N, k]
+        scores = dataset.of_totals().scores[judged_N, k]
         best = best_label(points, scores, closed_form)
         if best and name != "best-on-test":
             baseline[target] = best
@@ -177,6 +178,7 @@ def method_result(
     found: Mapping[Key, FoldPredictions],
 ) -> MethodResult:
     """Puts the trainings of a method under a protocol together and measures them."""
+    everything, dataset = dataset, dataset.of_totals() if entry.video_only else dataset
     position = {identifier: i for i, identifier in enumerate(dataset.ids)}
     seeds = sorted({seed for job in jobs for seed in job.seeds})
     repeats = sorted({job.fold.repeat for job in jobs})
@@ -189,14 +191,19 @@ def method_result(
             predictions[row, job.fold.held_out] = found[key].predictions
             made.append(found[key])
             if found[key].has_grades:
-                parts.append((row, job.fold.held_out, found[key].distribution))
+                total = dataset.total(found[key].distribution, job.fold.held_out)
+                parts.append((row, job.fold.held_out, total))
     seconds = round(sum(one.seconds for one in made), 1)
     edges = [one.grade_edges for one in made if one.grade_edges is not None]
     chosen = [chosen_text(one.chosen) for one in made] if entry.choice else []
     what = (dataset, predictions, entry.preset, jobs[0].protocol, {"seconds": seconds}, made)
+    result = summarise(*what, read_folds(parts, dataset.of_totals().scores))
+    if entry.video_only:
+        units = Units.of(everything, jobs[0].protocol)
+        result = add_execution(result, everything, predictions, units)
     return MethodResult(
         label=entry.label,
-        result=summarise(*what, read_folds(parts, dataset.scores)),
+        result=result,
         seeds=len(seeds),
         trainings=len(made),
         seconds=seconds,

@@ -13,12 +13,14 @@ from typing import Any
 
 from cofinal.agreement.human import HumanRow
 from cofinal.benchmark.comparison import Comparison
+from cofinal.benchmark.given_rows import three_by_three
 from cofinal.benchmark.run import ProtocolResult
 from cofinal.config import BenchmarkSettings
 from cofinal.data.cards import PublishedResult
+from cofinal.data.given import BASE_VALUE
 from cofinal.evaluation.grading import Grading
 from cofinal.evaluation.resampling import SAMPLES
-from cofinal.evaluation.result import TargetMeasures
+from cofinal.evaluation.result import EvaluationResult, TargetMeasures
 from cofinal.files.atomic import write_json, write_text
 from cofinal.files.tables import markdown_table
 
@@ -101,7 +103,25 @@ class BenchmarkResult:
             f"for the methods under test, which other baselines are not; before that correction "
             f"{SAMPLES:,} samples can give no p below {2 / (SAMPLES + 1):.4f}. What is resampled, "
             "whole groups or single performances, stands above each table.",
+            *self._given(),
         ]
+
+    def _given(self) -> list[str]:
+        """What tables with something given must say."""
+        rules = self.data.get("given")
+        if not rules:
+            return []
+        text = (
+            f"Given beforehand: {', '.join(rules)}. Each method has three rows: given only (no "
+            "video), video only (nothing given), both. Numbers with something given must not stand "
+            "beside those of tables without."
+        )
+        if any(rule.startswith(BASE_VALUE) for rule in rules):
+            text += (
+                " Base values of called elements hold the technical panel's decisions (levels, "
+                "downgraded jumps), which were made while the performance was watched."
+            )
+        return ["", text]
 
 
 def library_versions() -> dict[str, str]:
@@ -166,7 +186,8 @@ def protocol_section(
         lines += [f"Intervals and tests resample {measures.resampled}.", ""]
         rows = []
         compared = {c.label: c for c in protocol.comparisons.get(measures.target, [])}
-        for label, method in protocol.methods.items():
+        for label in three_by_three(protocol.methods):
+            method = protocol.methods[label]
             cells = measure_texts(method.result.measures[row])
             versus = compared.get(label) if measures.category is None else None
             is_baseline = protocol.baseline.get(measures.target) == label
@@ -174,12 +195,22 @@ def protocol_section(
             cells.append(f"{method.seconds / method.trainings:.1f}")
             if best:
                 cells.append(with_interval(best.methods[label].result.measures[row].srcc, None, 3))
-            rows.append([label, *cells])
+            rows.append([label, *cells, *execution_texts(method.result, measures)])
         rows += [human_texts(row, "") for row in human if row.target == measures.target]
-        lines += markdown_table(columns, rows)
+        own = [*columns, *(EXECUTION_COLUMNS if execution_texts(first, measures) else [])]
+        lines += markdown_table(own, [row + [""] * (len(own) - len(row)) for row in rows])
     for label, method in protocol.methods.items():
         lines += [f"Note on {label}: {note}\n" for note in method.result.notes()]
     return lines
+
+
+def execution_texts(result: EvaluationResult, total: TargetMeasures) -> list[str]:
+    """The columns of the execution beside those of a total; empty where there is none."""
+    for row in result.execution:
+        if (row.target, row.category) == (total.target, total.category):
+            srcc, _, within, r_l2, mae = measure_texts(row)
+            return [srcc, within, r_l2, mae]
+    return []
 
 
 def human_texts(row: HumanRow, target: str) -> list[str]:
@@ -257,6 +288,7 @@ def coverage_section(protocol: ProtocolResult, confidence: float) -> list[str]:
     return [heading, "", *markdown_table(columns, found)]
 
 
+EXECUTION_COLUMNS = ("execution: SRCC", "within", "R-l2", "MAE")
 COLUMNS = (
     "method",
     "SRCC",

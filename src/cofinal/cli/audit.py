@@ -56,6 +56,9 @@ class Audit(MethodCommand):
 
         if self.top < 1:
             raise CofinalError(f"setting top is {self.top}; expected 1 or more")
+        if self.source.given or self.source.sheet:
+            flag = "--given" if self.source.given else "--sheet"
+            raise CofinalError(f"labels are audited as judges gave them; leave out {flag}")
         preset = self.chosen_preset()
         dataset = load_dataset(self.source, learns_from_judges(preset))
         with track("auditing", 1.0) as advance:

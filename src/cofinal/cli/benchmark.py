@@ -68,12 +68,14 @@ class Benchmark:
 
         if not self.explanations:
             refuse_unused(self.explaining)
+            self.source.refuse_unused_sheet()
         with alone_in(self.out):
             return self.explain() if self.explanations else self.compare()
 
     def compare(self) -> int:
         """Compares methods, and writes `benchmark.json`, `.md` and figures."""
         from cofinal.benchmark.figures import draw_figures
+        from cofinal.benchmark.given_rows import with_given
         from cofinal.benchmark.plan import unusable_groups
         from cofinal.benchmark.run import run_benchmark
         from cofinal.benchmark.tables import BenchmarkResult
@@ -85,6 +87,8 @@ class Benchmark:
         dataset = load_dataset(self.source)
         tell_grades(dataset)
         entries, human = self.entries(), self.human(dataset)
+        if dataset.given:
+            entries = with_given(entries)
         left_out = {} if self.settings.protocols else unusable_groups(dataset, self.settings)
         for column, reason in left_out.items():
             print(f"left out group:{column}: {reason}", file=sys.stderr)
@@ -118,8 +122,9 @@ class Benchmark:
         """Judges explanations, and writes `explanations.json`, `.md` and `.png`."""
         from cofinal.audit.explanations import result
         from cofinal.audit.explanations.tables import ExplanationResult, draw_explanations
-        from cofinal.audit.explanations.truth import read_truth, sheet_file
+        from cofinal.audit.explanations.truth import read_truth
         from cofinal.data.dataset import load_dataset
+        from cofinal.data.sheets import sheet_file
         from cofinal.models import learns_from_judges
         from cofinal.progress import track
         from cofinal.training.runs import data_fingerprint
@@ -129,12 +134,13 @@ class Benchmark:
             raise CofinalError(
                 f"--engine is {self.engine!r}; explanations are judged here: use --workers"
             )
+        if self.source.given:
+            raise CofinalError("explanations are judged of videos alone; leave out --given")
         entries = self.entries()
         marks = any(learns_from_judges(entry.preset) for entry in entries)
         dataset = load_dataset(self.source, marks)
         jobs = result.plan_explained(dataset, entries, self.settings)
-        sheet = sheet_file(self.source, self.explaining.sheet)
-        truth = read_truth(dataset, sheet, result.held_out_parts(jobs))
+        truth = read_truth(dataset, sheet_file(self.source), result.held_out_parts(jobs))
         what = (dataset, jobs, self.explaining, self.out)
         with track("explanations", 1) as advance:
             result.explain_folds(
@@ -186,7 +192,9 @@ class Benchmark:
         """Numbers from papers on this data set."""
         from cofinal.data.cards import load_card
 
-        return () if self.source.is_csv else load_card(self.source.dataset).published
+        if self.source.is_csv or self.source.given:  # papers predict from video alone
+            return ()
+        return load_card(self.source.dataset).published
 
     def entries(self) -> list[Any]:
         """The methods that are meant, with their presets."""

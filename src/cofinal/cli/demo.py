@@ -95,12 +95,12 @@ class Demo:
         """Trains on three quarters of the events and measures on the rest."""
         from cofinal.workflows import train_and_test
 
-        source = DataSource(str(self.labels), self.out / "features")
+        sheet = self.labels.with_name("sheets.json")
+        source = DataSource(str(self.labels), self.out / "features", sheet=sheet)
         preset = override(load_preset("generated"), {"training.seed": self.seed})
         print(f"Training {preset.method} ...", flush=True)
         intervals = CalibrationSettings("folds", calibration_group="event")
-        sheet = self.labels.with_name("sheets.json")
-        return train_and_test(source, preset, self.out / "run", calibration=intervals, sheet=sheet)
+        return train_and_test(source, preset, self.out / "run", calibration=intervals)
 
     def example(self, outcome: Outcome) -> None:
         """Scores a film that training has not seen."""

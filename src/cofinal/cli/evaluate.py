@@ -30,6 +30,7 @@ class Evaluate(MethodCommand):
         from cofinal.evaluation.evaluate import evaluate
         from cofinal.models import learns_from_judges
 
+        self.source.refuse_unused_sheet()
         preset = self.chosen_preset()
         dataset = load_dataset(self.source, learns_from_judges(preset))
         tell_grades(dataset)

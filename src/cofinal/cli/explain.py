@@ -52,11 +52,13 @@ class Explain(PerformancesCommand):
         index = scorer.neighbours
         source = element_source(self.sheet, self.model, scorer.info)
         how = (self.method, self.width, self.moments)
+        numbers = self.numbers(scorer, self.sheet)
 
         def explained(path: Path) -> Explanation:
             features = self.features(scorer, path)
-            prediction = scorer.score(features)
-            return explain(scorer.model, features, prediction, index, *how, source)
+            prediction = scorer.score(features, numbers[path])
+            model = scorer.told(prediction)
+            return explain(model, features, prediction, index, *how, source)
 
         told, status = self.each(explained)
         if self.json:
@@ -85,7 +87,8 @@ def describe_explanation(entry: Explanation) -> str:
         )
     for told in entry.targets:
         grade = "" if told.grade is None else f", grade {told.grade} of {told.grades}"
-        lines.append(f"  {told.target}: {told.score:.2f} points{grade}")
+        execution = "" if told.execution is None else f", {told.execution:.2f} of execution"
+        lines.append(f"  {told.target}: {told.score:.2f} points{execution}{grade}")
         average = entry.evidence.average(told.target)
         if average is not None:
             lines.append(
@@ -134,7 +137,10 @@ def neighbour_lines(told: TargetExplanation) -> list[str]:
     """The training performances most like this one, a line per grade."""
     lines = []
     for grade, alike in enumerate(told.neighbours, 1):
-        names = ", ".join(f"{n.id} ({n.score:.2f}, similarity {n.similarity:.2f})" for n in alike)
+        of_what = "" if told.execution is None else "execution "
+        names = ", ".join(
+            f"{n.id} ({of_what}{n.score:.2f}, similarity {n.similarity:.2f})" for n in alike
+        )
         of = f"    most alike in grade {grade}" if told.grade is not None else "    most alike"
         lines.append(f"{of}: {names or 'none'}")
     return lines

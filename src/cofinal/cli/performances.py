@@ -13,6 +13,7 @@ import tyro
 from cofinal.progress import track
 
 if TYPE_CHECKING:
+    from cofinal.modelfolder.given import Numbers
     from cofinal.records import ClipFeatures
     from cofinal.scorer import Scorer
 
@@ -44,6 +45,10 @@ class PerformancesCommand:
     download: bool = field(default=False, kw_only=True)
     """For videos: say yes to fetching published weights that are not in the cache folder."""
 
+    given: tuple[str, ...] = field(default=(), kw_only=True)
+    """For a model that was trained with --given: NAME=NUMBER for all performances, or a file: a CSV
+    with id and a column per name, or sheets of elements (JSON, CSV) for base values."""
+
     only_for_videos: ClassVar[tuple[str, ...]] = VIDEO_FLAGS
     """Flags without effect on .npy files."""
 
@@ -55,6 +60,28 @@ class PerformancesCommand:
         if self.model_class:
             use_method(self.model_class)
         return Scorer.load(self.model, confidence, device)
+
+    def numbers(self, scorer: Scorer, sheet: Path | None = None) -> dict[Path, Numbers]:
+        """What is given of each performance, checked before anything costs time.
+
+        Args:
+            scorer: the model.
+            sheet: sheets of elements, which tell base values if no --given does.
+        """
+        from cofinal.data.given import asked_numbers
+        from cofinal.errors import CofinalError
+
+        asks, ids = scorer.info.given, [path.stem for path in self.performances]
+        if asks is None:
+            if self.given:
+                raise CofinalError(
+                    f"--given {self.given[0]}: the model was trained without; leave out --given"
+                )
+            return {path: {} for path in self.performances}
+        texts = self.given or ((str(sheet),) if sheet else ())
+        numbers = asked_numbers(texts, ids, asks.rules, asks.widths)
+        asks.told(numbers, ids, scorer.targets)
+        return dict(zip(self.performances, numbers, strict=True))
 
     def check_performances(self, what: str) -> None:
         """Refuses a command without performances, and flags that concern none of them."""

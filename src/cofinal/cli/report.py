@@ -119,9 +119,11 @@ class ReportCommand(PerformancesCommand):
         from cofinal.workflows import ReportSettings, report_on
 
         scorer = self.scorer(self.confidence)
-        seen, status = self.each(lambda path: self.seen(scorer, path))
-        if not seen:
+        numbers = self.numbers(scorer, self.sheet)
+        found, status = self.each(lambda path: (self.seen(scorer, path), numbers[path]))
+        if not found:
             raise CofinalError("no performance is left to report on; mend the files named above")
+        seen, given = zip(*found, strict=True)
         how = ReportSettings(
             self.judges,
             self.labels,
@@ -131,7 +133,7 @@ class ReportCommand(PerformancesCommand):
             self.width,
             self.moments,
         )
-        return report_on(scorer, seen, out, how), status
+        return report_on(scorer, seen, out, how, given), status
 
     def seen(self, scorer: Scorer, path: Path) -> tuple[ClipFeatures, Path | None]:
         """Features of one file, and its video where there is one."""

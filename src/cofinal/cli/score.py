@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from cofinal.records import ClipFeatures, Prediction, TargetPrediction
+    from cofinal.modelfolder.given import Numbers
+    from cofinal.records import ClipFeatures, ExecutionPrediction, Prediction, TargetPrediction
     from cofinal.scorer import Scorer
 
 # Clips listed as those that said most.
@@ -49,17 +50,18 @@ class Score(PerformancesCommand):
         """Scores and prints."""
         self.check_performances("score")
         scorer = self.scorer(self.confidence, self.device)
-        predictions, status = self.each(lambda path: self.predict(scorer, path))
+        numbers = self.numbers(scorer)
+        predictions, status = self.each(lambda path: self.predict(scorer, path, numbers[path]))
         if self.json:
             print(json.dumps([prediction.to_json() for prediction in predictions], indent=2))
         elif predictions:
             print("\n\n".join(describe_prediction(prediction) for prediction in predictions))
         return status
 
-    def predict(self, scorer: Scorer, path: Path) -> Prediction:
+    def predict(self, scorer: Scorer, path: Path, given: Numbers) -> Prediction:
         """The prediction for one file, with warnings about what it rests on."""
         features = self.features(scorer, path)
-        prediction = scorer.score(features)
+        prediction = scorer.score(features, given)
         for doubt in doubts(scorer, features):
             print(f"warning: {doubt}", file=sys.stderr)
         return prediction
@@ -96,6 +98,8 @@ def describe_target(entry: TargetPrediction, prediction: Prediction) -> list[str
     if entry.grade_probabilities:
         chances = " ".join(f"{chance:.0%}" for chance in entry.grade_probabilities)
         lines.append(f"    grade probabilities, lowest first: {chances}")
+    if entry.execution:
+        lines.append(f"    {made_of(entry.score, entry.execution)}")
     if entry.interval:
         low, high = entry.interval
         confidence = f" ({100 * entry.confidence:g} %)" if entry.confidence else ""
@@ -109,6 +113,16 @@ def describe_target(entry: TargetPrediction, prediction: Prediction) -> list[str
             of = f"query {number}" if len(entry.attention) > 1 else "it"
             lines.append(f"    {of} looked {looked_at(shares, prediction.times)}")
     return lines
+
+
+def made_of(score: float, execution: ExecutionPrediction) -> str:
+    """The total as a sum, for example "45.20 = 6.78 of execution x 3.2 + 24.50 given"."""
+    text = f"{score:.2f} = {execution.score:.2f} of execution"
+    if execution.factor != 1:
+        text += f" x {execution.factor:g} given"
+    if execution.term:
+        text += f" {execution.term:+.2f} given"
+    return text
 
 
 def grade_text(entry: TargetPrediction) -> str:

@@ -22,9 +22,6 @@ class Train(MethodCommand):
 
     out: Path = field(default=Path("runs/latest"), kw_only=True)
     """Run folder; the trained model is its subfolder `model`."""
-    sheet: Path | None = field(default=None, kw_only=True)
-    """Elements of the performances in order (JSON or CSV); the model then learns from their order
-    alone when each is performed, for `cofinal explain --sheet`."""
     neighbours: bool = field(default=True, kw_only=True)
     """Leave out ids, scores and short vectors of the training performances, which the model folder
     otherwise holds so that explanations can name those most alike."""
@@ -46,7 +43,6 @@ class Train(MethodCommand):
             preset,
             self.out,
             calibration=self.intervals,
-            sheet=self.sheet,
             neighbours=self.neighbours,
         )
         if self.json:

@@ -50,6 +50,7 @@ class Tune(MethodCommand):
         from cofinal.data.dataset import load_dataset
         from cofinal.models import learns_from_judges
 
+        self.source.refuse_unused_sheet()
         import_optuna()  # its absence is told before data are read
         preset = self.chosen_preset()
         space = load_space(self.space, preset) if self.space else None

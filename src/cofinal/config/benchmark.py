@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from cofinal.settings import Between, Count, check, check_values
@@ -59,9 +58,6 @@ class ExplanationSettings:
     )
     """Ways to explain: "votes", "attention", "gradients", "occlusion-WIDTH" (clips taken out),
     "mean-WIDTH" (the mean clip in their place)."""
-    sheet: Path | None = None
-    """Elements of each performance, with times and faults where known; the data set's own if left
-    out: score_sheets.json of Fis-V, or sheets.json beside a CSV."""
     explained: Annotated[int, Between(0, 10**9)] = 0
     """Performances of each fold that are explained, drawn by chance; 0 for all."""
     shuffled: bool = False

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cofinal.errors import CofinalError
+from cofinal.given.rules import GivenRule, read_rules
 from cofinal.settings import BelowOne, Between, Share, Weight, check_values
 
 
@@ -92,6 +93,14 @@ class DataSource:
     judges: Path | None = None
     """CSV of single judges' marks (id, judge, target, mark), for `musdl` and a benchmark's human
     row; the data set's own score sheets if left out."""
+    given: tuple[str, ...] = ()
+    """What is known before a performance, NAME:RULE or NAME:RULE:TARGET, for example
+    difficulty:multiply (a column of your CSV), base_value:add:TES or base_value:covariate (from the
+    score sheets). With multiply and add the method learns the execution."""
+    sheet: Path | None = None
+    """Elements of the performances in order (JSON or CSV), for --given base_value:RULE, for `train`
+    to learn when each is performed, and for --explanations; where base values or faults are asked
+    for, the data set's own if left out."""
     memory_share: Share = 0.25
     """Features that take more than this share of the memory stay on disk and are read as needed."""
 
@@ -103,14 +112,30 @@ class DataSource:
                 "path of a CSV of labels (Dataset.from_arrays takes data in memory)"
             )
         object.__setattr__(self, "dataset", fspath(self.dataset))
-        for name in ("data", "features", "judges"):
+        for name in ("data", "features", "judges", "sheet"):
             path = getattr(self, name)
             if path is not None and not isinstance(path, str | PathLike):
                 raise CofinalError(f"{name} is {type(path).__name__}; expected a path")
             object.__setattr__(self, name, None if path is None else Path(path))
         targets = (self.targets,) if isinstance(self.targets, str) else tuple(self.targets)
         object.__setattr__(self, "targets", targets)
+        given = (self.given,) if isinstance(self.given, str) else tuple(self.given)
+        object.__setattr__(self, "given", given)
+        _ = self.rules  # refused here rather than after reading
         check_values(self)
+
+    @property
+    def rules(self) -> tuple[GivenRule, ...]:
+        """How what is given enters the scores."""
+        return read_rules(self.given)
+
+    def refuse_unused_sheet(self) -> None:
+        """Refuses a sheet where it would tell nothing."""
+        if self.sheet is not None and not self.given:
+            raise CofinalError(
+                f"--sheet {self.sheet} tells base values here; add --given base_value:RULE, or "
+                "leave out --sheet"
+            )
 
     @property
     def is_csv(self) -> bool:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from cofinal.errors import CofinalError
+from cofinal.given.numbers import Given, refuse_unfit
+from cofinal.given.rules import read_rules
 from cofinal.records import ClipFeatures, FeatureRecipe, first_faulty_clip
 
 EXPECTED_CLIPS = "expected a list of arrays (clips, channels), one for each performance"
@@ -185,6 +187,54 @@ def group_columns(groups: Any, count: int) -> dict[str, tuple[str, ...]]:
         str(name): names_of(values, count, f"groups {str(name)!r}")
         for name, values in groups.items()
     }
+
+
+def given_arrays(given: Any, count: int, targets: tuple[str, ...]) -> Given | None:
+    """What is known beforehand, from columns whose names are rules; None where nothing is.
+
+    Args:
+        given: a dictionary or table, for example {"difficulty:multiply": numbers}.
+        count: N.
+        targets: names of the targets.
+
+    Raises:
+        CofinalError: names that are no rules, or numbers that do not fit.
+    """
+    if given is None:
+        return None
+    names = getattr(given, "columns", given)
+    if isinstance(given, list | tuple | str) or not all(isinstance(name, str) for name in names):
+        raise CofinalError(
+            f"given is {described(given)}; expected columns by rule, for example "
+            "{'difficulty:multiply': numbers}"
+        )
+    rules = read_rules(list(names))
+    numbers: dict[str, np.ndarray] = {}
+    for name, rule in zip(names, rules, strict=True):
+        values = _given_numbers(given[name], rule.name, count)
+        if rule.name in numbers and not np.array_equal(values, numbers[rule.name]):
+            raise CofinalError(f"given {rule.name} has two columns that differ; keep one")
+        numbers[rule.name] = values
+        for i, value in enumerate(values[:, 0]):
+            refuse_unfit(rule.name, float(value), rules, f"performance {i}")
+    return Given(rules, targets, numbers)
+
+
+def _given_numbers(values: Any, name: str, count: int) -> np.ndarray:
+    """Numbers (N, M) of one name."""
+    try:
+        numbers = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise CofinalError(f"given {name} holds something that is no number ({error})") from error
+    if numbers.ndim not in (1, 2) or len(numbers) != count or 0 in numbers.shape:
+        raise CofinalError(
+            f"given {name} has shape {numbers.shape}; expected one number, or as many, for each of "
+            f"{count} performances"
+        )
+    if not np.isfinite(numbers).all():
+        row = int(np.argmin(np.isfinite(numbers.reshape(count, -1)).all(1)))
+        raise CofinalError(f"given {name} of performance {row} is not finite; fill it in")
+    return numbers.reshape(count, -1)
 
 
 def _missing(value: Any) -> bool:

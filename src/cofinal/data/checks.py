@@ -12,9 +12,17 @@ from pathlib import Path
 from cofinal.config import DataSource
 from cofinal.data.clips import read_clips
 from cofinal.data.content import find_same_content
-from cofinal.data.dataset import expected_channels, feature_folder, of_category, read_labels
+from cofinal.data.dataset import (
+    chosen_targets,
+    expected_channels,
+    feature_folder,
+    labelled,
+    of_category,
+    read_labels,
+)
 from cofinal.data.films import find_remarks
 from cofinal.data.findings import Finding
+from cofinal.data.given import read_given
 from cofinal.data.labels import Label
 from cofinal.data.lifeless import find_lifeless, find_transposed
 from cofinal.data.names import FeatureNames
@@ -37,6 +45,9 @@ def check_dataset(
     table = read_labels(source)
     findings = list(table.findings)
     labels = of_category(table.labels, source.category)
+    if source.rules:
+        targets = chosen_targets(source, table)
+        read_given(source, labelled(labels, targets), targets, findings)
     findings += find_shared_groups(labels)
     try:
         folder = feature_folder(source)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -35,6 +35,8 @@ class Columns:
     groups: tuple[str, ...]
     numeric: tuple[str, ...]
     """Groups that hold numbers."""
+    given: tuple[str, ...] = ()
+    """What is known beforehand."""
 
     @property
     def nameless(self) -> list[int]:
@@ -51,6 +53,7 @@ def read_columns(
     header: Sequence[str],
     rows: Sequence[tuple[int, list[str]]],
     targets: Sequence[str],
+    given: Collection[str] = (),
 ) -> Columns:
     """Decides what each column is.
 
@@ -59,6 +62,7 @@ def read_columns(
         header: the cells of the first line.
         rows: the lines below with their numbers, each with as many cells as the first line.
         targets: the targets asked for; none to find them.
+        given: names of what is known beforehand; those that are columns are no scores.
 
     Raises:
         CofinalError: no `id`, a name twice, a target that is no column, scores with decimal
@@ -71,6 +75,13 @@ def read_columns(
             raise CofinalError(
                 f"{path} has no column {name!r} for a target; it has {', '.join(free)}"
             )
+        if name in given:
+            raise CofinalError(
+                f"{name!r} is named as a target and as given; it cannot be known beforehand and "
+                "be predicted, so leave out one"
+            )
+    known = tuple(name for name in free if name in given)
+    free = [name for name in free if name not in given]
     cells = {
         name: [(line, row[k]) for line, row in rows if row[k]]
         for k, name in enumerate(names)
@@ -81,7 +92,7 @@ def read_columns(
     numeric = [name for name in free if _mostly_numbers(cells[name])]
     chosen = tuple(targets) or _found_targets(path, cells, numeric)
     groups = tuple(name for name in free if name not in chosen)
-    return Columns(names, chosen, groups, tuple(name for name in groups if name in numeric))
+    return Columns(names, chosen, groups, tuple(name for name in groups if name in numeric), known)
 
 
 def _names(path: Path, header: Sequence[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from cofinal.data.arrays import (
     clip_features,
     common_recipe,
     described,
+    given_arrays,
     group_columns,
     names_of,
     score_table,
@@ -29,10 +30,13 @@ from cofinal.data.cards import load_card
 from cofinal.data.clips import chosen_clips, read_clips
 from cofinal.data.features import read_description, read_recipe, recipe_file, video_times
 from cofinal.data.findings import Finding, refuse_errors
+from cofinal.data.given import read_given
 from cofinal.data.judges import JudgeMarks, judge_file, judge_marks, panel_marks
 from cofinal.data.labels import Label, LabelTable, read_card_labels, read_csv_labels
 from cofinal.data.names import FeatureNames, has_features
+from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
+from cofinal.given.numbers import Given
 from cofinal.grades import own_grades
 from cofinal.records import ClipFeatures, FeatureRecipe, Record
 from cofinal.times import ClipTimes
@@ -47,7 +51,7 @@ class Dataset(Record):
     """Names of the K targets."""
     ids: tuple[str, ...]
     scores: np.ndarray
-    """(N, K) points, float64."""
+    """(N, K) points, float64; of the execution where something given multiplies it or is added."""
     clips: Sequence[np.ndarray]
     """N arrays (T, C), float16 or float32: held in memory once, or `MappedClips` on disk."""
     splits: tuple[str, ...]
@@ -65,6 +69,8 @@ class Dataset(Record):
     """What they were read from, perhaps of other performances too."""
     grades: int | None = None
     """2 where labels are of two values, in the whole data set, whatever a part of it holds."""
+    given: Given | None = None
+    """What is known of the performances beforehand, and how it enters their scores."""
 
     @classmethod
     def from_arrays(
@@ -75,6 +81,7 @@ class Dataset(Record):
         targets: Sequence[str] | None = None,
         groups: Any = None,
         splits: Any = None,
+        given: Any = None,
     ) -> Dataset:
         """A data set of what lies in memory.
 
@@ -86,6 +93,8 @@ class Dataset(Record):
             groups: (N,) groups, which become the column "group", or a dictionary or table of
                 columns, for example {"skater": ..., "event": ...}.
             splits: N names such as "train" and "test"; all "train" by default.
+            given: what is known beforehand: a dictionary or table of columns whose names are rules,
+                for example {"difficulty:multiply": numbers}; numbers (N,) or (N, M).
 
         Raises:
             CofinalError: anything else, told in a sentence.
@@ -101,7 +110,7 @@ class Dataset(Record):
         twice = next((name for name, times in Counter(ids).items() if times > 1), None)
         if twice is not None:
             raise CofinalError(f"id {twice!r} occurs twice; give every performance its own")
-        return cls(
+        dataset = cls(
             name="arrays",
             targets=names,
             ids=ids,
@@ -117,6 +126,7 @@ class Dataset(Record):
                 for name, features in zip(ids, found, strict=True)
             },
         )
+        return dataset.with_given(given_arrays(given, count, names))
 
     @classmethod
     def checked(cls, value: Any) -> Dataset:
@@ -154,12 +164,42 @@ class Dataset(Record):
             digest.update(identifier.encode())
             digest.update(scores.tobytes())
             digest.update(np.ascontiguousarray(clips).data)
+        if self.given:
+            digest.update(self.given.sha256.encode())
         return digest.hexdigest()
 
     @property
     def marks_sha256(self) -> str | None:
         """Hash of the judges' marks; None if there are none."""
         return None if self.marks is None else hashlib.sha256(self.marks.tobytes()).hexdigest()
+
+    def with_given(self, given: Given | None) -> Dataset:
+        """The same performances, of which something is known; `self` has scores as judges gave."""
+        if given is None:
+            return self
+        return self._moved(given.executions, given)
+
+    def of_totals(self) -> Dataset:
+        """The same performances with scores as judges gave them, and nothing known beforehand."""
+        if self.given is None:
+            return self
+        return self._moved(self.given.totals, None)
+
+    def total(self, execution: ScoreDistribution, index: np.ndarray) -> ScoreDistribution:
+        """Distributions (n, K) of what judges give, for those of what a method learned.
+
+        Args:
+            execution: of the performances at these positions.
+            index: (n,) positions.
+        """
+        return self.given.subset(index).total(execution) if self.given else execution
+
+    def _moved(self, move: Callable[[np.ndarray], np.ndarray], given: Given | None) -> Dataset:
+        """With scores and marks, which are points of the same kind, moved by (..., N, K)."""
+        marks = self.marks
+        if marks is not None:
+            marks = np.moveaxis(move(np.moveaxis(marks, -1, 0)), 0, -1)
+        return replace(self, scores=move(self.scores), marks=marks, given=given)
 
     def subset(self, index: Sequence[int] | np.ndarray) -> Dataset:
         """The performances at these positions; features are shared, not copied."""
@@ -173,6 +213,7 @@ class Dataset(Record):
             categories=tuple(self.categories[i] for i in index),
             groups={name: tuple(g[i] for i in index) for name, g in self.groups.items()},
             marks=None if self.marks is None else self.marks[index],
+            given=self.given and self.given.subset(index),
         )
 
     def split(self, name: str) -> Dataset:
@@ -198,7 +239,8 @@ def read_labels(source: DataSource) -> LabelTable:
             "DataSource('labels.csv', 'features'), or use Dataset.from_arrays for data in memory"
         )
     if source.is_csv:
-        return read_csv_labels(Path(source.dataset), source.targets)
+        names = {rule.name for rule in source.rules}
+        return read_csv_labels(Path(source.dataset), source.targets, names)
     card = load_card(source.dataset)
     if source.data is None:
         raise CofinalError(f"data set {card.name} needs the folder it lies in; name it with --data")
@@ -290,6 +332,7 @@ def load_dataset(source: DataSource, judges: bool = True) -> Dataset:
     findings: list[Finding] = []
     channels = expected_channels(source)
     _, clips = read_clips(labels, folder, channels, source.memory_share, findings)
+    given = read_given(source, labels, targets, findings)
     refuse_errors(findings)
     columns = sorted({name for label in labels for name in label.groups})
     ids = tuple(label.id for label in labels)
@@ -298,7 +341,7 @@ def load_dataset(source: DataSource, judges: bool = True) -> Dataset:
     marked = judge_file(source) if judges or source.judges else None
     judged = judge_marks(marked, known) if marked else None
     scores = np.array([[label.scores[name] for name in targets] for label in labels])
-    return Dataset(
+    dataset = Dataset(
         name=Path(source.dataset).stem,
         targets=targets,
         ids=ids,
@@ -313,3 +356,4 @@ def load_dataset(source: DataSource, judges: bool = True) -> Dataset:
         judged=judged,
         grades=own_grades(scores),
     )
+    return dataset.with_given(given)

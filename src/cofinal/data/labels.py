@@ -6,7 +6,7 @@ Every line that cannot be used becomes a `Finding` with its file and line.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -40,6 +40,8 @@ class Label:
     line: int
     category: str | None = None
     groups: dict[str, str] = field(default_factory=dict)
+    given: dict[str, str] = field(default_factory=dict)
+    """Cells of columns that tell what is known beforehand, by name."""
 
 
 @dataclass
@@ -208,11 +210,13 @@ def _read_groups(card: Card, folder: Path, table: LabelTable) -> dict[str, dict[
     return groups
 
 
-def read_csv_labels(path: Path, targets: tuple[str, ...] = ()) -> LabelTable:
+def read_csv_labels(
+    path: Path, targets: tuple[str, ...] = (), given: Collection[str] = ()
+) -> LabelTable:
     """Reads one's own CSV: `id`, one column per target, optional `split`, `category`, groups.
 
     Which column is what is told in `cofinal.data.columns`. A performance may lack scores; whoever
-    needs them leaves it out.
+    needs them leaves it out. Columns named in `given` are neither scores nor groups.
 
     Raises:
         CofinalError: no `id` column, a named target that is no column, or no telling which columns
@@ -224,7 +228,7 @@ def read_csv_labels(path: Path, targets: tuple[str, ...] = ()) -> LabelTable:
     if rows and not body:
         raise CofinalError(f"{path} has no line under its header; expected one per performance")
     whole = [(line, cells) for line, cells in body if len(cells) == len(header)]
-    columns = read_columns(path, header, whole, targets)
+    columns = read_columns(path, header, whole, targets, given)
     table = LabelTable(tuple(Target(name, name) for name in columns.targets), columns)
     for line, cells in body:
         if len(cells) != len(header):
@@ -238,6 +242,7 @@ def read_csv_labels(path: Path, targets: tuple[str, ...] = ()) -> LabelTable:
         if len(table.labels) > before:
             groups = {name: composed(values[name]) for name in columns.groups}
             table.labels[-1].groups.update(groups)
+            table.labels[-1].given.update({name: values[name] for name in columns.given})
     if columns.nameless:
         table.findings.append(_nameless(columns.nameless, path))
     _find_unused(table)

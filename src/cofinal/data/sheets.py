@@ -20,11 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cofinal.config import DataSource
+from cofinal.data.cards import load_card
 from cofinal.errors import CofinalError
 from cofinal.files.reading import read_json
 from cofinal.files.tables import csv_records, finite, finite_cell, member
 from cofinal.times import read_clock
 
+SHEETS = "sheets.json"
 REQUIRED = ("id", "element")
 TIMES = ("start", "end")
 NUMBERS = ("base_value", "execution", *TIMES)
@@ -83,6 +86,17 @@ def read_sheets(path: str | Path) -> dict[str, tuple[Element, ...]]:
     if not sheets:
         raise CofinalError(f"{path} holds no element; expected one or more a performance")
     return {identifier: tuple(elements) for identifier, elements in sheets.items()}
+
+
+def sheet_file(source: DataSource) -> Path | None:
+    """Where the sheets lie: the path given, else what the card names or `sheets.json` of a CSV."""
+    if source.sheet is not None:
+        return source.sheet
+    if source.is_csv:
+        path = Path(source.dataset).parent / SHEETS
+    else:
+        path = (source.data or Path()) / (load_card(source.dataset).judge_file or SHEETS)
+    return path if path.is_file() else None
 
 
 def skating_family(code: str) -> str | None:

@@ -36,6 +36,7 @@ def taken_for(source: DataSource) -> str:
     said = [
         f"{len(used)} performances",
         f"{'targets' if len(targets) > 1 else 'target'} {', '.join(targets)}",
+        f"given {', '.join(source.given)}" if source.given else "",
         _groups(table, used),
         _splits(used),
         _left_out(table, labels, targets),

@@ -26,10 +26,10 @@ from cofinal.errors import CofinalError
 from cofinal.evaluation.evaluate import plan_evaluation
 from cofinal.evaluation.folds import Fold, group_values, make_folds
 from cofinal.evaluation.intervals import CONFIDENCE, Calibration, calibrate, check_possible
+from cofinal.evaluation.learned import Learned
 from cofinal.evaluation.predictions import predict_finite
 from cofinal.evaluation.runner import run_jobs
 from cofinal.evaluation.store import Store
-from cofinal.models.ensemble import Ensemble
 from cofinal.progress import track
 
 FOLDS = 5
@@ -102,22 +102,22 @@ def calibration_groups(labelled: Dataset, settings: CalibrationSettings) -> Sequ
 
 def run_calibration(
     plan: CalibrationPlan,
-    model: Ensemble,
+    learned: Learned,
     preset: Preset,
     folder: str | Path | None,
     show_progress: bool = True,
 ) -> Calibration | None:
-    """Calibrates a model trained on `plan.training`; None if the plan says nobody.
+    """Calibrates a method trained on `plan.training`; None if the plan says nobody.
 
     Args:
         plan: who calibrates.
-        model: the trained model.
+        learned: the trained method.
         preset: how it was trained.
         folder: run folder; finished folds found there are not trained again. None keeps nothing.
         show_progress: whether to show progress on standard error.
     """
     if plan.aside is not None:
-        said = predict_finite(model, plan.aside, preset.method)
+        said = predict_finite(learned, plan.aside, preset.method)
         return calibrate(said, plan.aside.scores)
     if plan.folds:
         order: list[int] = []

@@ -40,6 +40,7 @@ def evaluate(
     groups: Any = None,
     ids: Any = None,
     targets: Sequence[str] | None = None,
+    given: Any = None,
 ) -> EvaluationResult: ...
 
 
@@ -61,6 +62,8 @@ def evaluate(*arguments: Any, **keywords: Any) -> EvaluationResult:
             within-event SRCC.
         ids: N names, for the result.
         targets: K names.
+        given: what is known beforehand, a dictionary or table of columns by rule, for example
+            {"difficulty:multiply": numbers}; for methods of this package.
 
     Raises:
         CofinalError: performances, scores or folds that do not fit.
@@ -85,11 +88,16 @@ def evaluate_estimator(
     groups: Any = None,
     ids: Any = None,
     targets: Sequence[str] | None = None,
+    given: Any = None,
 ) -> EvaluationResult:
     """Measures an estimator; see `evaluate`."""
     started = time.monotonic()
-    dataset = Dataset.from_arrays(clips, scores, ids, targets, groups)
+    dataset = Dataset.from_arrays(clips, scores, ids, targets, groups, given=given)
     name, preset = type(estimator).__name__, getattr(estimator, "preset", None)
+    if dataset.given and preset is None:
+        raise CofinalError(
+            f"{name} is no method of this package, so nothing can be given to it; leave out given"
+        )
     if isinstance(cv, int | np.integer):
         cv = _protocol(dataset, int(cv))
     if isinstance(cv, ProtocolSettings) and preset is not None:
@@ -172,10 +180,15 @@ def _held_out(
         )
     predictions = np.full((repeats, *dataset.scores.shape), np.nan)
     times_N[:] = 0
+    totals = dataset.of_totals().scores
     for train, held_out in folds:
-        scores = dataset.scores[train, 0] if one_target else dataset.scores[train]
-        fitted = clone(estimator).fit([dataset.clips[i] for i in train], scores)
-        answer = np.asarray(fitted.predict([dataset.clips[i] for i in held_out]), dtype=float)
+        scores = totals[train, 0] if one_target else totals[train]
+        clips, others = ([dataset.clips[i] for i in part] for part in (train, held_out))
+        # Other estimators than this package's know nothing of given numbers.
+        told, asked = (given_columns(dataset, part) for part in (train, held_out))
+        fitted = clone(estimator).fit(clips, scores, **told)
+        read = fitted.predict_execution if asked else fitted.predict
+        answer = np.asarray(read(others, **asked), dtype=float)
         shape = (len(held_out), len(dataset.targets))
         if answer.size != shape[0] * shape[1] or not np.isfinite(answer).all():
             raise CofinalError(
@@ -185,3 +198,11 @@ def _held_out(
         predictions[times_N[held_out], held_out] = answer.reshape(shape)
         times_N[held_out] += 1
     return predictions
+
+
+def given_columns(dataset: Dataset, index: np.ndarray) -> dict[str, Any]:
+    """What is given of some performances, as an argument of `fit` and `predict`."""
+    if dataset.given is None:
+        return {}
+    part = dataset.given.subset(index)
+    return {"given": {str(rule): part.numbers[rule.name] for rule in part.rules}}

@@ -23,7 +23,7 @@ from cofinal.evaluation.folds import group_values, plan_folds
 from cofinal.evaluation.grading import Told, read_folds
 from cofinal.evaluation.predictions import FoldJob
 from cofinal.evaluation.resampling import Units
-from cofinal.evaluation.result import EvaluationResult, measure
+from cofinal.evaluation.result import EvaluationResult, execution_measures, measure
 from cofinal.evaluation.runner import run_jobs
 from cofinal.evaluation.store import Finished, Store
 from cofinal.training.runs import begin, code_version, data_fingerprint
@@ -104,13 +104,14 @@ def run_evaluation(
         predictions[repeat, job.fold.held_out] = found.predictions
         made.append(found)
         if found.has_grades:
-            parts.append((repeat, job.fold.held_out, found.distribution))
+            total = dataset.total(found.distribution, job.fold.held_out)
+            parts.append((repeat, job.fold.held_out, total))
         if after_fold:
             after_fold(dataset.subset(job.fold.held_out), found.predictions)
         if on_progress:
             on_progress(f"{job.part} {job.fold.name}", len(made), len(jobs))
     settings = {"seconds": round(time.monotonic() - started, 1)}
-    told = read_folds(parts, dataset.scores)
+    told = read_folds(parts, dataset.of_totals().scores)
     return summarise(dataset, predictions, preset, protocol, settings, made, told)
 
 
@@ -127,17 +128,23 @@ def summarise(
 
     Args:
         dataset: the performances; those without a prediction hold NaN.
-        predictions: points for performances that were not trained on.
+        predictions: points for performances that were not trained on; of the execution, as the
+            scores of `dataset`, where something given multiplies it or is added.
         preset: the method that predicted.
         protocol: how training and held-out part were chosen.
         settings: further entries of the result, for example what the model was trained on.
         made: what the predictions were put together from; other versions of the code may have
             made some of it.
-        told: what `read_folds` read of the answers; None where a method says no more than a score.
+        told: what `read_folds` read of the answers, of the total; None where a method says no more
+            than a score.
     """
     # Nobody asked for events: those that are missing or single then take no part, silently.
     within = protocol.within or ("event" if "event" in dataset.groups else None)
-    measures, average = measure(dataset, predictions, within, Units.of(dataset, protocol), told)
+    units, data = Units.of(dataset, protocol), data_fingerprint(dataset)
+    execution = execution_measures(dataset, predictions, within, units)
+    if dataset.given:
+        predictions, dataset = dataset.given.totals(predictions), dataset.of_totals()
+    measures, average = measure(dataset, predictions, within, units, told)
     return EvaluationResult(
         method=preset.method,
         protocol=asdict(protocol),
@@ -148,9 +155,10 @@ def summarise(
         ids=dataset.ids,
         scores=dataset.scores,
         predictions=predictions,
+        execution=execution,
         settings={
             "preset": preset.to_json(),
-            "data": data_fingerprint(dataset),
+            "data": data,
             "code": code_version(),
             "other_versions": other_versions(made),
             **settings,

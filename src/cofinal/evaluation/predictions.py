@@ -18,13 +18,14 @@ from cofinal.data.dataset import Dataset
 from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
 from cofinal.evaluation.folds import Fold
+from cofinal.evaluation.learned import Learned, learn
 from cofinal.evaluation.metrics import srcc
 from cofinal.evaluation.nested import Choice, choose
 from cofinal.evaluation.store import Finished, Key, identity_of
 from cofinal.files.tensors import check_layout
 from cofinal.models.ensemble import Ensemble
-from cofinal.models.inference import predict_distributions, predict_scores
-from cofinal.training.loop import train, train_seeds
+from cofinal.models.inference import predict_scores
+from cofinal.training.loop import train
 from cofinal.training.runs import marks_fingerprint
 
 # Shapes of what is kept, and the kind of its numbers.
@@ -91,6 +92,8 @@ class FoldJob:
     """One for each seed."""
     choice: Choice | None = None
     """Settings to choose from inside each training part; None for the preset's own."""
+    video_only: bool = False
+    """Whether the method learns the scores as judges gave them, and is told nothing beforehand."""
 
     @classmethod
     def of(
@@ -103,14 +106,27 @@ class FoldJob:
         fold: Fold,
         seeds: Sequence[int],
         choice: Choice | None = None,
+        video_only: bool = False,
     ) -> FoldJob:
-        """A job on performances of `dataset`; seeds take the place of the preset's own."""
+        """A job on performances of `dataset`; seeds take the place of the preset's own.
+
+        Raises:
+            CofinalError: the best epoch of a method that is told of covariates.
+        """
+        dataset = dataset.of_totals() if video_only else dataset
+        if protocol.protocol == "best-on-test" and dataset.given and dataset.given.any_covariate:
+            raise CofinalError(
+                "protocol best-on-test chooses among epochs, and a covariate is fitted after the "
+                "last; leave out --given, or use another protocol"
+            )
         keys = []
         for seed in seeds:
             identity = fold_identity(dataset, with_seed(preset, seed), protocol, fold, choice)
             name = f"{part}-{fold.name}-seed{seed}"
             keys.append(Key((label, protocol_name(protocol), name), identity))
-        return cls(label, preset, protocol, part, fold, tuple(seeds), tuple(keys), choice)
+        return cls(
+            label, preset, protocol, part, fold, tuple(seeds), tuple(keys), choice, video_only
+        )
 
     @property
     def kind(self) -> type[FoldPredictions]:
@@ -129,6 +145,7 @@ class FoldJob:
             CofinalError: a prediction that is not a finite number, or what training refuses.
         """
         started = time.monotonic()
+        dataset = dataset.of_totals() if self.video_only else dataset
         training = dataset.subset(self.fold.train)
         held_out = dataset.subset(self.fold.held_out)
         # Settings are chosen with one and the same seed, whichever seeds are trained at once.
@@ -141,8 +158,9 @@ class FoldJob:
                 {"predictions": best_epoch(training, held_out, each)} for each in presets
             ]
         else:
-            models = train_seeds(training, preset, self.seeds, unfinished, show_progress=False)
-            answers = [everything_of(predict_distributions(m, held_out.clips)) for m in models]
+            how = (unfinished, False, self.protocol.group)
+            learned = learn(training, preset, self.seeds, *how)
+            answers = [everything_of(one.distributions(held_out)) for one in learned]
         seconds = round((time.monotonic() - started) / len(self.seeds), 2)
         for answer in answers:
             refuse_not_finite(answer["predictions"], held_out, preset.method)
@@ -216,18 +234,18 @@ def protocol_name(protocol: ProtocolSettings) -> str:
 
 
 def predict(training: Dataset, held_out: Dataset, preset: Preset) -> np.ndarray:
-    """Points (n, K) of a model that is trained for them and not kept."""
-    model = train(training, preset, show_progress=False)
-    return predict_finite(model, held_out, preset.method).score
+    """Points (n, K) that a model says of videos alone; it is trained for them and not kept."""
+    learned = Learned(train(training, preset, show_progress=False))
+    return predict_finite(learned, held_out, preset.method).score
 
 
-def predict_finite(model: Ensemble, dataset: Dataset, method: str) -> ScoreDistribution:
-    """Distributions (n, K) of a trained model, whose means are all finite numbers.
+def predict_finite(learned: Learned, dataset: Dataset, method: str) -> ScoreDistribution:
+    """Distributions (n, K) of a trained method, whose means are all finite numbers.
 
     Raises:
         CofinalError: one that is not, with its performance.
     """
-    found = predict_distributions(model, dataset.clips)
+    found = learned.distributions(dataset)
     refuse_not_finite(found.score, dataset, method)
     return found
 

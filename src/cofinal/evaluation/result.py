@@ -6,7 +6,7 @@ Letters: R repeats, N performances, K targets.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,9 @@ class EvaluationResult(Record):
     """(N, K) points given by judges."""
     predictions: np.ndarray = field(repr=False)
     """(R, N, K) points predicted for performances not trained on."""
+    execution: tuple[TargetMeasures, ...] = ()
+    """Measures of the execution, for targets of which something given is multiplied or added; all
+    else here is of the total."""
     settings: dict[str, Any] = field(default_factory=dict, repr=False)
     """Preset, data, code versions, seconds."""
 
@@ -89,6 +92,7 @@ class EvaluationResult(Record):
             "within": self.within,
             "measures": [asdict(row) for row in self.measures],
             "average_srcc": self.average_srcc,
+            **({"execution": [asdict(row) for row in self.execution]} if self.execution else {}),
             **self.settings,
         }
 
@@ -108,12 +112,16 @@ class EvaluationResult(Record):
         rows = [head] + [_row(measures) for measures in self.measures]
         if len(self.measures) > 1:
             rows.append(["average", "(Fisher)", "", _text(self.average_srcc), "", "", "", ""])
+        rows += [_row(replace(row, target=f"{row.target} execution")) for row in self.execution]
         table = aligned(rows)
         graded = [(row, row.grading) for row in self.measures if row.grading]
         if graded:
             table += "\n\n" + aligned([GRADE_COLUMNS, *[_grade_row(*pair) for pair in graded]])
         resampled = dict.fromkeys(row.resampled for row in self.measures)
         table += f"\nIntervals resample {'; '.join(resampled)}."
+        given = self.settings.get("data", {}).get("given")
+        if given:
+            table += f"\nGiven beforehand: {', '.join(given)}."
         if self.optimistic:
             table += "\nOPTIMISTIC: the best epoch was chosen on the evaluated performances."
         return "\n".join([table, *(f"NOTE: {note}" for note in self.notes())])
@@ -130,7 +138,7 @@ class EvaluationResult(Record):
             for i, identifier in enumerate(dataset.ids):
                 if np.isnan(predicted[i]).all():  # not held out
                     continue
-                pairs = zip(dataset.scores[i], predicted[i], strict=True)
+                pairs = zip(self.scores[i], predicted[i], strict=True)
                 scores = [f"{value:.4f}" for pair in pairs for value in pair]
                 groups = [values[i] for values in dataset.groups.values()]
                 rows.append([identifier, repeat, dataset.categories[i] or "", *groups, *scores])
@@ -293,6 +301,17 @@ def measure(
             of_target = {name: values[:, member, k] for name, values in (told or {}).items()}
             found.append(measure_target(target, category, points, scores, groups, drawn, of_target))
     return tuple(found), fisher_mean([row.srcc for row in found])
+
+
+def execution_measures(
+    dataset: Dataset, predictions: np.ndarray, within: str | None, units: Units
+) -> tuple[TargetMeasures, ...]:
+    """Measures of (R, N, K) points of the execution, of targets that have one beside the total."""
+    given = dataset.given
+    if given is None or not given.any_execution:
+        return ()
+    rows, _ = measure(dataset, predictions, within, units)
+    return tuple(row for row in rows if given.has_execution(row.target))
 
 
 def average_srcc(dataset: Dataset, predicted_NK: np.ndarray) -> float | None:

@@ -34,7 +34,10 @@ class TargetExplanation(Record):
     """How many there are; 1 for methods without."""
     moments: list[Moment]
     neighbours: list[list[Neighbour]]
-    """For each grade, lowest first; empty if the model keeps no index."""
+    """For each grade, lowest first; empty if the model keeps no index. Where there is an execution,
+    their scores are executions."""
+    execution: float | None = None
+    """What is left of the score without what is given, in points; None where nothing is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +119,13 @@ def explain(
         ]
         targets.append(
             TargetExplanation(
-                entry.target, entry.score, entry.grade, grades, found[entry.target], alike
+                entry.target,
+                entry.score,
+                entry.grade,
+                grades,
+                found[entry.target],
+                alike,
+                entry.execution.score if entry.execution else None,
             )
         )
     percentile = index.strangeness(features.values).percentile if index else None

@@ -36,6 +36,7 @@ def model_card(info: ModelInfo, model: Ensemble, neighbours: bool) -> str:
         f"{info.task.channels} channels a clip\n"
         f"- Members averaged: {len(model.members)}; trained parameters: {count:,}\n"
         f"- Seed: {info.preset.training.seed}; cofinal {__version__}, torch {torch.__version__}\n\n"
+        f"{given_text(info)}"
         f"Score range the model can express:\n\n{ranges}\n\n"
         f"## Measured\n\n{measured_text(info)}\n\n"
         f"## Prediction intervals\n\n{calibration_text(info.calibration)}\n\n"
@@ -45,6 +46,17 @@ def model_card(info: ModelInfo, model: Ensemble, neighbours: bool) -> str:
         "Scores are comparable with the training data's judges only. Performances of another kind, "
         "camera or backbone are outside of what it was trained on. Its accuracy on unseen "
         "performances is what `cofinal evaluate` measures, not what it reaches in training.\n"
+    )
+
+
+def given_text(info: ModelInfo) -> str:
+    """What must be known of a performance; nothing where nothing must."""
+    if info.given is None:
+        return ""
+    rules = ", ".join(map(str, info.given.rules))
+    return (
+        f"Known before a performance is scored: {rules}. With `multiply` and `add` the model "
+        "learned the execution, and the ranges below are its.\n\n"
     )
 
 

@@ -11,6 +11,7 @@ from cofinal.errors import CofinalError
 from cofinal.evaluation.coverage import Coverage
 from cofinal.evaluation.intervals import Calibration
 from cofinal.files.fields import record_from
+from cofinal.modelfolder.given import GivenModel
 from cofinal.models.interface import Task
 from cofinal.records import FeatureRecipe, Record
 from cofinal.settings import quoted
@@ -64,6 +65,8 @@ class ModelInfo(Record):
     """Result on performances that took no part in training; empty if there were none."""
     calibration: Calibration | None = None
     """What prediction intervals are made of; None if the model was not calibrated."""
+    given: GivenModel | None = None
+    """What must be known of a performance before it is scored; None if nothing must."""
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Name of each file that belongs to the model -> its SHA-256; empty before it is saved."""
 
@@ -101,6 +104,7 @@ class ModelInfo(Record):
             "features": asdict(self.recipe),
             "data": self.data,
             "measured": self.measured,
+            "given": self.given and self.given.to_json(),
             "files": dict(self.files),
         }
 
@@ -121,12 +125,15 @@ class ModelInfo(Record):
             raise CofinalError(f"{where}: members are no whole number from 1 on")
         if any(not isinstance(sha256, str) for sha256 in files.values()):
             raise CofinalError(f"{where}: files are no names with hashes")
+        task = record_from(Task, config["task"], f"{where}: task")
+        given = config.get("given")
         info = cls(
             preset_from(config["preset"], where),
-            record_from(Task, config["task"], f"{where}: task"),
+            task,
             record_from(FeatureRecipe, config["features"], f"{where}: features"),
             config["data"],
             config["measured"],
+            given=given and GivenModel.from_json(given, f"{where}: given", task.targets),
             files=files,
         )
         _ = info.trained_on, info.quality, info.coverage  # refused here rather than when told

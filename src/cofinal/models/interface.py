@@ -112,6 +112,8 @@ class AssessmentModel(nn.Module):
     """Whether labels come with the judges' marks, where the data has them."""
     common_parts: ClassVar[tuple[str, ...]] = ()
     """Modules behind `common`, which are the same in all members of an ensemble."""
+    sees_clips: ClassVar[bool] = True
+    """Whether the answer depends on the video; a baseline's may not."""
     holds_performances: ClassVar[bool] = False
     """Whether its tensors hold features of single training performances, as a model card says."""
     edges_KG: Tensor

@@ -21,6 +21,7 @@ class Mean(AssessmentModel):
 
     Settings = MeanSettings
     knows_error = True
+    sees_clips = False
     mean_K: Tensor
 
     def __init__(self, task: Task, settings: MeanSettings) -> None:

@@ -163,7 +163,7 @@ class ScoreDrawing:
     score: float
     interval: Box | None
     marks: tuple[float, ...]
-    given: float | None
+    official: float | None
 
 
 def score_drawing(
@@ -172,9 +172,9 @@ def score_drawing(
     """Draws the scale of one score; `whole` is what the model can express, in points."""
     edges = predicted.grade_edges or whole
     marks = performance.marks.get(predicted.target, ())
-    given = performance.given.get(predicted.target)
+    official = performance.official.get(predicted.target)
     others = (*marks, *(predicted.interval or ()), predicted.score)
-    scale = scale_over([*edges, *others, *([] if given is None else [given])])
+    scale = scale_over([*edges, *others, *([] if official is None else [official])])
     ends = [scale.at(edge) for edge in edges]
     bands = [Box(a, b - a, 0, 0) for a, b in itertools.pairwise(ends)]
     interval = None
@@ -187,7 +187,7 @@ def score_drawing(
         scale.at(predicted.score),
         interval,
         tuple(map(scale.at, marks)),
-        None if given is None else scale.at(given),
+        None if official is None else scale.at(official),
     )
 
 

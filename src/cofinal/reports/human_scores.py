@@ -21,7 +21,7 @@ class HumanScores:
     """What people gave the performances; each part is empty where its file is not given."""
 
     judges: JudgeMarks | None = None
-    given: dict[str, dict[str, float]] = field(default_factory=dict)
+    official: dict[str, dict[str, float]] = field(default_factory=dict)
     """Id -> target -> official score."""
     files: dict[str, Path] = field(default_factory=dict)
     """Flag -> the file that was read."""
@@ -49,7 +49,7 @@ class HumanScores:
                 )
         known = {
             "--judges": [i for i in ids if set(self.marks_of(i)) & set(targets)],
-            "--labels": [i for i in ids if set(self.given.get(i, ())) & set(targets)],
+            "--labels": [i for i in ids if set(self.official.get(i, ())) & set(targets)],
         }
         for flag, path in self.files.items():
             if not known[flag]:

@@ -30,7 +30,7 @@ class Performance:
     film: Film | None = None
     marks: dict[str, tuple[float, ...]] = field(default_factory=dict)
     """Target -> what each judge alone gave."""
-    given: dict[str, float] = field(default_factory=dict)
+    official: dict[str, float] = field(default_factory=dict)
     """Target -> the official score, where known."""
 
     @property
@@ -73,7 +73,7 @@ class Performance:
                 "moments": [asdict(one) for one in told.moments],
                 "neighbours": [[asdict(n) for n in grade] for grade in told.neighbours],
                 "judges": list(self.marks.get(name, ())),
-                "given": self.given.get(name),
+                "official": self.official.get(name),
             }
             targets.append(predicted.to_json() | extra)
         return self.prediction.to_json() | {

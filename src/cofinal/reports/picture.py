@@ -86,8 +86,8 @@ def draw_scale(
     ax.plot(predicted.score, 0, "o", color=INK, ms=8, mec="white")
     for mark in one.marks.get(predicted.target, ()):
         ax.plot([mark, mark], [0.4, 1], color=DOWN, lw=1.2)
-    if predicted.target in one.given:
-        ax.plot(one.given[predicted.target], 0.7, "D", color=UP, ms=6)
+    if predicted.target in one.official:
+        ax.plot(one.official[predicted.target], 0.7, "D", color=UP, ms=6)
     ax.set_ylim(-1, 1)
     ax.set_yticks([])
     ax.tick_params(axis="x", labelsize=SMALL)

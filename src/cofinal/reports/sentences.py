@@ -88,6 +88,21 @@ def score_sentence(entry: TargetPrediction, facts: ModelFacts) -> str:
     )
 
 
+def execution_sentence(entry: TargetPrediction) -> str | None:
+    """The total as execution and what was given; None where nothing was."""
+    told = entry.execution
+    if told is None:
+        return None
+    text = f"{points(entry.score)} = {points(told.score)} of execution"
+    if told.factor != 1:
+        text += f" \N{MULTIPLICATION SIGN} {told.factor:g} given"
+    if told.term:
+        text += f" {'+' if told.term > 0 else MINUS} {points(abs(told.term))} given"
+    if told.interval:
+        text += f"; the execution is {points(told.interval[0])} to {points(told.interval[1])}"
+    return f"{text}. The grade is the execution's."
+
+
 def grade_sentence(entry: TargetPrediction) -> str | None:
     """Grade and place in words; None for models that know no grades."""
     if entry.grade is None or entry.grade_edges is None:

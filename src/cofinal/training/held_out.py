@@ -18,13 +18,18 @@ GROUPS = ("event", "skater", "athlete", "group")
 FEWEST = 5
 
 
+def group_column(dataset: Dataset) -> str | None:
+    """The column whose groups matter most to scores; None without one of enough groups."""
+    known = (name for name in GROUPS if len(set(dataset.groups.get(name, ()))) >= FEWEST)
+    return next(known, None)
+
+
 def kept_aside(dataset: Dataset) -> tuple[np.ndarray, np.ndarray] | None:
     """Positions to train on and to keep aside, which share no group; None for too few.
 
     The choice is the same for all seeds of a training.
     """
-    column = next((name for name in GROUPS if len(set(dataset.groups.get(name, ()))) >= FEWEST), "")
-    names = dataset.groups.get(column) or tuple(map(str, range(len(dataset))))
+    names = dataset.groups.get(group_column(dataset) or "") or tuple(map(str, range(len(dataset))))
     different = np.unique(np.array(names))
     if len(different) < FEWEST:
         return None

@@ -37,6 +37,7 @@ def data_fingerprint(dataset: Dataset) -> dict[str, Any]:
         "clips": sum(len(clips) for clips in dataset.clips),
         "targets": list(dataset.targets),
         "sha256": dataset.sha256,
+        **({"given": list(map(str, dataset.given.rules))} if dataset.given else {}),
     }
 
 

@@ -16,8 +16,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cofinal.audit.explanations.faults import ClipMarks, FaultFinding, find_faults
-from cofinal.config import DataSource
-from cofinal.data.cards import load_card
 from cofinal.data.dataset import Dataset
 from cofinal.data.sheets import Element, read_sheets
 from cofinal.errors import CofinalError
@@ -27,7 +25,6 @@ from cofinal.explain.elements import given_places
 from cofinal.records import ClipFeatures
 from cofinal.times import ClipTimes, Stretch
 
-SHEETS = "sheets.json"
 TIMES, EQUAL, ALIGNED = "times", "equal parts", "aligned"
 # The detector is a yardstick and not tuned: components, and how little its weights are held back.
 COMPONENTS, LOOSENESS = 100, 0.01
@@ -46,18 +43,6 @@ class Truth:
     """How well faults are found by a detector that was shown their times, and without a model."""
     notes: list[str]
     """What could not be judged, and why."""
-
-
-def sheet_file(source: DataSource, given: Path | None) -> Path | None:
-    """Where the sheets lie: the path given, else what the card names or `sheets.json` of a CSV."""
-    if given is not None:
-        return given
-    if source.is_csv:
-        path = Path(source.dataset).parent / SHEETS
-    else:
-        name = load_card(source.dataset).judge_file
-        path = (source.data or Path()) / (name or SHEETS)
-    return path if path.is_file() else None
 
 
 def read_truth(dataset: Dataset, path: Path | None, folds: Sequence[np.ndarray]) -> Truth:
