@@ -116,7 +116,6 @@ class EvidenceJob:
         """The only piece of work."""
         [trained] = self.fold.keys
         settings = asdict(self.settings)
-        del settings["sheet"]  # what evidence is measured by, not what it follows from
         names = (*trained.names[:-1], f"evidence {trained.names[-1]}")
         return (Key(names, identity_of([trained.identity, settings])),)
 
