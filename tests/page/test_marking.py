@@ -112,6 +112,32 @@ def test_a_film_that_comes_later_comes_last(
     assert after[-1].film == "aa"
 
 
+def test_a_film_that_goes_is_told(organiser: Visitor, place: Place) -> None:
+    rater = organiser.invite("Ana")
+    for path in place.films.paths().values():
+        path.unlink()
+    for address in ("/rate/1", "/rate/1/film"):
+        answer = rater.get(address)
+        assert answer.status_code == 404
+        assert "is gone" in answer.text or "cannot be read" in answer.text
+    place.films._looked = -100.0
+    assert "is not in the folder" in rater.get("/rate/1").text
+    assert rater.mark(1, 5).status_code == 200  # what was seen before may be marked
+    assert organiser.get("/").status_code == 200
+
+
+def test_films_of_one_name_in_folders_of_one_name_are_told(
+    organiser: Visitor, place: Place, film_bytes: bytes
+) -> None:
+    for folder in ("x/more", "y/more"):
+        (place.films.folder / folder).mkdir(parents=True)
+        (place.films.folder / folder / "f.mp4").write_bytes(film_bytes)
+    place.films._looked = -100.0
+    answer = organiser.get("/")
+    assert answer.status_code == 404
+    assert "rename one of them" in answer.text
+
+
 @pytest.mark.parametrize("name", ["", " ", "x" * 81, "a\nb", "Ana"])
 def test_a_rater_needs_a_name_of_their_own(organiser: Visitor, name: str) -> None:
     organiser.invite("Ana")

@@ -107,7 +107,7 @@ def organiser_only(answer: Callable[[Place, Request], Response]) -> Handler:
         place = place_of(request)
         if not place.is_organiser(request):
             return stranger(request)
-        return await run_sync(answer, place, request)
+        return await _shown(request, lambda: answer(place, request), "/")
 
     return handler
 
@@ -120,7 +120,7 @@ def rater_only(answer: Callable[[Place, Request, Rater], Response]) -> Handler:
         rater = await run_sync(place.rater, request)
         if rater is None:
             return stranger(request)
-        return await run_sync(answer, place, request, rater)
+        return await _shown(request, lambda: answer(place, request, rater), "/done")
 
     return handler
 
@@ -148,6 +148,13 @@ def rater_sends(answer: Callable[[Place, dict[str, Any], Request, Rater], Any]) 
         return await _answered(request, lambda sent: answer(place, sent, request, rater))
 
     return handler
+
+
+async def _shown(request: Request, answer: Callable[[], Response], back: str) -> Response:
+    try:
+        return await run_sync(answer)
+    except CofinalError as error:
+        return page(request, "mistake.html", 404, sentence=str(error), back=back)
 
 
 async def _answered(request: Request, answer: Callable[[dict[str, Any]], Any]) -> Response:

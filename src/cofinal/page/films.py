@@ -76,7 +76,10 @@ class Films:
     def facts(self, film: str) -> FilmFacts:
         """What is known of a film; one that cannot be read is told as unplayable."""
         path = self.path(film)
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError as error:  # it went since the folder was searched
+            raise CofinalError(f"film {quoted(film)} is gone ({error.strerror})") from error
         return _facts(path, status.st_mtime_ns, status.st_size)
 
     def _inside(self, path: Path) -> bool:

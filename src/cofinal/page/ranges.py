@@ -10,6 +10,8 @@ from pathlib import Path
 import anyio
 from starlette.responses import Response, StreamingResponse
 
+from cofinal.errors import CofinalError
+
 PIECE = 256 * 2**10
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
@@ -41,8 +43,14 @@ async def send_file(path: Path, mime: str, header: str | None) -> Response:
         path: the file, which was checked.
         mime: its kind.
         header: the request's Range header.
+
+    Raises:
+        CofinalError: it cannot be read.
     """
-    file = await anyio.open_file(path, "rb")
+    try:
+        file = await anyio.open_file(path, "rb")
+    except OSError as error:
+        raise CofinalError(f"{path.name} cannot be read ({error.strerror})") from error
     size = os.fstat(file.wrapped.fileno()).st_size
     part = wanted(header, size)
     if part is None:

@@ -51,11 +51,8 @@ def resume(place: Place, request: Request, rater: Rater) -> Response:
 
 def rate(place: Place, request: Request, rater: Rater) -> Response:
     """The page of one film."""
-    try:
-        task = task_at(place, rater, request.path_params["position"])
-        facts = place.films.facts(task.film)
-    except CofinalError as error:
-        return page(request, "mistake.html", 404, sentence=str(error), back="/done")
+    task = task_at(place, rater, request.path_params["position"])
+    facts = place.films.facts(task.film)
     wanted, marks = targets(place.store), marks_of(place.store, rater)
     known = tasks(place.store, rater, list(place.films.paths()))
     return page(
@@ -123,11 +120,11 @@ async def film(request: Request) -> Response:
     try:
         task = await run_sync(task_at, place, rater, request.path_params["position"])
         found = await run_sync(place.previews.playable, task.film)
+        if found is None:
+            return PlainTextResponse("A preview is being made.", 503, {"retry-after": "1"})
+        return await send_file(*found, request.headers.get("range"))
     except CofinalError as error:
         return PlainTextResponse(str(error), 404)
-    if found is None:
-        return PlainTextResponse("A preview is being made.", 503, {"retry-after": "1"})
-    return await send_file(*found, request.headers.get("range"))
 
 
 ROUTES = [
