@@ -28,7 +28,10 @@ def blocks(language: str) -> list[str]:
 
 
 COMMANDS = [
-    line for block in blocks("sh") for line in block.splitlines() if line.startswith("cofinal ")
+    line
+    for block in blocks("sh")
+    for line in block.splitlines()
+    if line.startswith("cofinal ") and not line.startswith("cofinal serve ")  # see tests/page
 ]
 
 

@@ -11,74 +11,27 @@ from typing import Any
 
 import pytest
 from material import CLIP_FRAMES, FPS, MARGIN_FRAMES, Material, make_material, report
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 from test_skeleton import followed
 
+from browsers import CONTRAST, PATIENCE, look, needs_browser, open_browser
 from cofinal.config import DataSource
 from cofinal.generated.encoding import encoder
 from cofinal.skeleton.keypoints import write_keypoints
 
-selenium = pytest.importorskip("selenium", reason="pages are tested with Selenium")
-from selenium import webdriver  # noqa: E402
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (BROWSER and DRIVER), reason="no chromium and chromedriver on this machine"
-)
-FLAGS = [
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *("--disable-dev-shm-usage", "--mute-audio"),
-]
-PATIENCE = 20
+pytestmark = needs_browser
 FIRST, STEP = MARGIN_FRAMES / FPS, CLIP_FRAMES / FPS
 # Playing goes on between a click and the look at the clock: slowly, as machines may be busy.
 RATE, LATE = 0.0625, 0.4
-CONTRAST = """
-const rgb = (text) => {
-  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
-  return [...canvas.getImageData(0, 0, 1, 1).data];
-};
-const light = (c) => c.slice(0, 3).map((v) => v / 255)
-  .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-  .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-const ground = (e) => {
-  for (; e; e = e.parentElement) {
-    const found = rgb(getComputedStyle(e).backgroundColor);
-    if (found[3] === 255) return found;
-  }
-  return [255, 255, 255];
-};
-const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
-const found = [];
-while (walker.nextNode()) {
-  const e = walker.currentNode.parentElement;
-  const shown = e.checkVisibility() && !e.closest("script, title");
-  if (!shown || !walker.currentNode.data.trim()) continue;
-  const style = getComputedStyle(e);
-  const [a, b] = [light(rgb(e.closest("svg") ? style.fill : style.color)), light(ground(e))];
-  found.push([(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), walker.currentNode.data.trim()]);
-}
-return found;
-"""
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One browser for all tests of this file."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER or ""
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    # A path is given, so that Selenium has no reason to download a driver.
-    service = webdriver.ChromeService(executable_path=DRIVER)
-    driver = webdriver.Chrome(options=options, service=service)
+    driver = open_browser(tmp_path_factory.mktemp("browser"))
     yield driver
     driver.quit()
 
@@ -103,14 +56,6 @@ def opened(browser: Any, page: Path) -> Any:
     look(browser, 1280)
     browser.get(page.as_uri())
     return browser
-
-
-def look(browser: Any, width: int, scheme: str = "light", media: str = "") -> None:
-    """Sets how wide the window is, and which kind of screen or paper."""
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
 
 
 def ready(browser: Any) -> None:

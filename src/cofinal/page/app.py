@@ -52,6 +52,7 @@ def build_app(place: Place, port: int, open_to_network: bool = False) -> Guard:
         exception_handlers={404: _nowhere, 405: _nowhere},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # an address is right or wrong
     app.state.place = place
     return Guard(app, port, open_to_network)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from joblib import cpu_count
+
 from cofinal.generated import FilmSettings, generate_routines, write_routines
 from cofinal.page.groups import groups, set_group
 from cofinal.page.store import Store
@@ -23,7 +25,7 @@ def make_demo(folder: Path, count: int = COUNT, settings: FilmSettings = SETTING
     """
     print(f"Filming {count} generated routines into {folder} ...", flush=True)
     routines = generate_routines(count, seed=0, events=EVENTS)
-    write_routines(folder, routines, settings, show_progress=True)
+    write_routines(folder, routines, settings, workers=cpu_count(), show_progress=True)
     films = folder / "videos"
     store = Store(films)
     if not targets(store):

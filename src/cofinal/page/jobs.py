@@ -124,13 +124,12 @@ class Jobs:
                 process.stdin.flush()
             except OSError:
                 pass  # it ended at once, which is told below
+            ended: dict[str, Any] = {}
             for line in process.stdout:
-                self._hear(progress, line)
+                ended = self._hear(progress, line) or ended
             process.wait()
-        if progress.state == RUNNING:
-            progress.state = FAILED
-            progress.told = {"error": "the job broke down; the terminal tells what happened"}
-        with self._lock:
+        with self._lock:  # the next job may start once the state says so
+            self._end(progress, ended)
             self._process = None
         with self._store.writing() as db:
             told = json.dumps(progress.told)
@@ -139,21 +138,28 @@ class Jobs:
                 (progress.state, told, now(), number),
             )
 
-    def _hear(self, progress: Progress, line: str) -> None:
-        try:
-            told = json.loads(line)
-        except ValueError:
-            return
+    def _end(self, progress: Progress, ended: dict[str, Any]) -> None:
         if progress.state == CANCELLED:
             return
-        if "done" in told:
-            progress.state, progress.told = DONE, told["done"]
+        if "done" in ended:
             if progress.kind == "train":
-                self._store.keep("run", progress.told["run"])
-        elif "error" in told:
-            progress.state, progress.told = FAILED, told
+                self._store.keep("run", ended["done"]["run"])
+            progress.told, progress.state = ended["done"], DONE
         else:
-            if told["step"] != progress.step:
-                progress.since = time.monotonic()
-            for name in ("step", "steps", "what", "share", "note"):
-                setattr(progress, name, told[name])
+            broke = {"error": "the job broke down; the terminal tells what happened"}
+            progress.told, progress.state = ended or broke, FAILED
+
+    @staticmethod
+    def _hear(progress: Progress, line: str) -> dict[str, Any] | None:
+        """Takes how far the job is; gives what it says at its end."""
+        try:
+            told: dict[str, Any] = json.loads(line)
+        except ValueError:
+            return None
+        if "step" not in told:
+            return told
+        if told["step"] != progress.step:
+            progress.since = time.monotonic()
+        for name in ("step", "steps", "what", "share", "note"):
+            setattr(progress, name, told[name])
+        return None

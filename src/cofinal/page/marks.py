@@ -16,8 +16,10 @@ from cofinal.settings import quoted
 CURRENT = """
 SELECT raters.name AS judge, film, occasion, target, mark, marks.at AS at
 FROM marks JOIN raters ON raters.id = marks.rater
-WHERE marks.id IN (SELECT MAX(id) FROM marks GROUP BY rater, film, occasion, target)
-  AND mark IS NOT NULL
+WHERE marks.id IN (
+  SELECT MAX(id) FROM marks WHERE :rater IS NULL OR rater = :rater
+  GROUP BY rater, film, occasion, target
+) AND mark IS NOT NULL
 ORDER BY raters.id, marks.id
 """
 
@@ -70,10 +72,11 @@ def give_mark(store: Store, rater: Rater, task: Task, target: Target, mark: floa
     return at
 
 
-def all_marks(store: Store) -> list[Mark]:
-    """Everyone's present marks."""
+def all_marks(store: Store, rater: Rater | None = None) -> list[Mark]:
+    """Present marks, everyone's or one rater's."""
     with store.reading() as db:
-        return [Mark(**dict(row)) for row in db.execute(CURRENT)]
+        rows = db.execute(CURRENT, {"rater": None if rater is None else rater.id})
+        return [Mark(**dict(row)) for row in rows]
 
 
 def last_mark(store: Store) -> int:
@@ -85,9 +88,8 @@ def last_mark(store: Store) -> int:
 def marks_of(store: Store, rater: Rater) -> dict[tuple[str, int], dict[str, float]]:
     """One rater's present marks: (film, occasion) -> target -> points."""
     found: dict[tuple[str, int], dict[str, float]] = {}
-    for one in all_marks(store):
-        if one.judge == rater.name:
-            found.setdefault((one.film, one.occasion), {})[one.target] = one.mark
+    for one in all_marks(store, rater):
+        found.setdefault((one.film, one.occasion), {})[one.target] = one.mark
     return found
 
 

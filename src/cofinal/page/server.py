@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 import webbrowser
 from pathlib import Path
@@ -56,6 +57,12 @@ def listen(host: str, port: int) -> socket.socket:
     return taken
 
 
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether a failure is one of the page, not of a caller who broke the protocol or went away."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not type(error).__module__.startswith("h11")
+
+
 def serve(
     folder: Path, host: str = LOOPBACK, port: int = 0, trusted: bool = False, browser: bool = True
 ) -> None:
@@ -86,7 +93,7 @@ def serve(
         webbrowser.open(address)
     settings = uvicorn.Config(
         build_app(place, port, trusted),
-        log_level="warning",
+        log_level="error",
         access_log=False,
         server_header=False,
         h11_max_incomplete_event_size=16 * 2**10,
@@ -94,4 +101,5 @@ def serve(
         limit_concurrency=500,
         proxy_headers=False,
     )
+    logging.getLogger("uvicorn.error").addFilter(is_news)
     uvicorn.Server(settings).run(sockets=[taken])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -36,17 +37,20 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
+        self._idle: list[sqlite3.Connection] = []
+        # SQLite lets writers try again and again; here they stand in a queue.
+        self._turn = threading.Lock()
         schema = (files("cofinal.page") / "schema.sql").read_text(encoding="utf-8")
         try:
-            # Open as long as the page is: the last one to close would have to tidy up each time.
-            self._kept = self._connect()
-            known = self._kept.execute("PRAGMA user_version").fetchone()[0]
+            first = self._connect()
+            known = first.execute("PRAGMA user_version").fetchone()[0]
             if known > VERSION:
                 raise CofinalError(
                     f"{self.path} was written by a newer version of cofinal; update cofinal"
                 )
-            self._kept.executescript(schema)
-            self._kept.execute(f"PRAGMA user_version = {VERSION}")
+            first.executescript(schema)
+            first.execute(f"PRAGMA user_version = {VERSION}")
+            self._idle.append(first)
             self.path.chmod(0o600)  # it holds the raters' links
         except (sqlite3.Error, OSError) as error:
             raise CofinalError(
@@ -56,7 +60,20 @@ class Store:
 
     def close(self) -> None:
         """Lets the file go."""
-        self._kept.close()
+        while self._idle:
+            self._idle.pop().close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection of one's own for a while."""
+        try:
+            db = self._idle.pop()
+        except IndexError:
+            db = self._connect()
+        try:
+            yield db
+        finally:
+            self._idle.append(db)
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(
@@ -71,8 +88,7 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One change, whole or not at all; nobody else writes meanwhile."""
-        db = self._connect()
-        try:
+        with self._turn, self._connection() as db:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -80,18 +96,16 @@ class Store:
                 db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
-        finally:
-            db.close()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A view that changes of others do not touch while the block runs."""
-        db = self._connect()
-        try:
+        with self._connection() as db:
             db.execute("BEGIN")
-            yield db
-        finally:
-            db.close()
+            try:
+                yield db
+            finally:
+                db.execute("ROLLBACK")
 
     def setting(self, name: str, default: Any) -> Any:
         """A value that was kept under a name."""

@@ -96,12 +96,12 @@ def done(place: Place, request: Request, rater: Rater) -> Response:
 def mark(place: Place, sent: dict[str, Any], request: Request, rater: Rater) -> dict[str, Any]:
     """Saves one mark."""
     task = task_at(place, rater, request.path_params["position"])
-    target = target_named(targets(place.store), sent.get("target"))
+    wanted = targets(place.store)
+    target = target_named(wanted, sent.get("target"))
     given = sent.get("mark")
     points = None if given is None else finite(given, "mark", target.name)
     at = give_mark(place.store, rater, task, target, points)
-    marks = marks_of(place.store, rater)
-    return {"saved": at, "done": is_done(task, marks, targets(place.store))}
+    return {"saved": at, "done": is_done(task, marks_of(place.store, rater), wanted)}
 
 
 def moment(place: Place, sent: dict[str, Any], request: Request, rater: Rater) -> dict[str, Any]:
