@@ -32,6 +32,7 @@ from cofinal.evaluation.folds import make_folds
 from cofinal.evaluation.grading import calibration_error, ranked_probability_scores
 from cofinal.evaluation.metrics import r_l2
 from cofinal.evaluation.resampling import Units
+from cofinal.evaluation.store import identity_of
 from cofinal.files.atomic import atomic_path, write_text
 from cofinal.files.tables import markdown_table
 from cofinal.grades import grade_of
@@ -258,9 +259,7 @@ def grade_measures(
         if chances_SNKG is not None:
             chance_nG = chances_SNKG[:, :, k].reshape(-1, 4)
             row["rps"] = float(ranked_probability_scores(chance_nG, true_n).mean())
-            row["ece"] = calibration_error(
-                chance_nG.max(1, keepdims=True).T, (chance_nG.argmax(1) == true_n)[None]
-            )
+            row["ece"] = calibration_error(chance_nG, true_n)
         rows.append(row)
     return rows
 
@@ -313,10 +312,12 @@ def main() -> None:
     for number, name in enumerate(TRAINED):
         if name == ("an encoder" if layers else "no encoder"):
             continue  # the base itself
-        path = arguments.work / f"{number}.npz"
+        preset = preset_of(name, arguments)
+        made_of = identity_of([preset.to_json(), dataset.sha256, list(SEEDS)])
+        path = arguments.work / f"{number}-{made_of[:12]}.npz"
         if not path.exists():
             with atomic_path(path) as temporary, temporary.open("wb") as file:
-                np.savez(file, **answers_of(name, preset_of(name, arguments), dataset))
+                np.savez(file, **answers_of(name, preset, dataset))
         with np.load(path, allow_pickle=False) as kept:
             found |= dict(kept)
         rows = measure(dataset, found)

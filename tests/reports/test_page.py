@@ -141,19 +141,33 @@ def test_data_hold_what_the_scorer_says_and_parse_from_the_screen(
     assert found["model"]["calibrated_on"] == 10
 
 
-def test_elements_hold_the_points_lost_without_their_clips(material: Material, page: Path) -> None:
+SPANS = [(0, 2), (2, 3), (5, 8)]  # the clips whose middle is inside, or the nearest one
+
+
+def test_elements_hold_the_sum_of_their_clips_votes(material: Material, page: Path) -> None:
     data = data_of(page, material.model, material.features, *material.beside)
     (one,) = data["performances"]
-    spans = [(0, 2), (2, 3), (5, 8)]  # the clips whose middle is inside, or the nearest one
-    text, scorer = read(page).text, Scorer.load(material.model)
-    clips_TC = np.load(material.features)
-    for element, (first, last) in zip(one["elements"], spans, strict=True):
+    text = read(page).text
+    evidence = Scorer.load(material.model).explain(material.features).evidence
+    for element, (first, last) in zip(one["elements"], SPANS, strict=True):
+        for target, points in element["values"].items():
+            votes_T = evidence.values_KT[evidence.row(target)]
+            assert points == pytest.approx(votes_T[first:last].sum(), abs=1e-5)
+            assert f"{points:+.2f}".replace("-", MINUS) in text
+    assert "Elements at the sheet's times." in text
+
+
+def test_occlusion_leaves_out_whole_elements(material: Material, page: Path) -> None:
+    how = ("--method", "occlusion")
+    (one,) = data_of(page, material.model, material.features, *material.beside, *how)[
+        "performances"
+    ]
+    scorer, clips_TC = Scorer.load(material.model), np.load(material.features)
+    for element, (first, last) in zip(one["elements"], SPANS, strict=True):
         without = scorer.score(np.delete(clips_TC, range(first, last), axis=0))
         for target, points in element["values"].items():
             lost = scorer.score(clips_TC)[target].score - without[target].score
             assert points == pytest.approx(lost, abs=1e-5)
-            assert f"{points:+.2f}".replace("-", MINUS) in text
-    assert "Elements at the sheet's times." in text
 
 
 def test_elements_without_times_are_placed_by_the_models_aligner(

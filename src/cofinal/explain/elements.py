@@ -1,7 +1,7 @@
 """What each element of a performance did to its scores.
 
-Occlusion leaves out the whole element: of all that was tried on Fis-V only this went with the
-grades of execution (docs/explanations_measured.md). Other evidence is added up over its clips.
+Votes, like all evidence that adds up, are added up over its clips. Occlusion leaves out the whole
+element, since what single clips are worth does not add up (docs/explanations_measured.md).
 
 Letters: T clips, C backbone channels, K targets, E elements.
 """
@@ -84,7 +84,7 @@ class ElementSource:
                 element that leaves no other clip.
         """
         elements, places = place_elements(features, self.sheets, self.aligner)
-        if evidence.method in ("votes", "occlusion"):
+        if evidence.method == "occlusion":
             points_KE = leave_out(model, features, elements, places)
         else:
             points_KE = sum_evidence(evidence, places)

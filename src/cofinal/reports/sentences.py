@@ -61,7 +61,7 @@ def elements_sentence(elements: Sequence[PlacedElement], evidence: Evidence) -> 
     added_up = "share of attention" if evidence.method == "attention" else "points"
     what = (
         "Points by which each score changes for this model when the whole element is left out"
-        if evidence.method in ("votes", "occlusion")
+        if evidence.method == "occlusion"
         else f"The evidence of each score's time line, in {added_up}, added up over the element's "
         "clips"
     )
