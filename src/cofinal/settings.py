@@ -64,6 +64,8 @@ Components = Annotated[int, Between(1, 65_536)]
 Count = Annotated[int, Between(1, 1000)]
 Weight = Annotated[float, Between(0, 1e6)]
 Share = Annotated[float, Between(0, 1)]
+Seed = Annotated[int, Between(0, 2**32 - 1)]
+Workers = Annotated[int, Between(1, 1024)]
 BelowOne = Annotated[float, Between(0, 1, "high")]
 
 
@@ -76,7 +78,8 @@ def check_values(settings: Any) -> None:
         if isinstance(value, float):
             check(math.isfinite(value), name, value, "a finite number")
         for bounds in get_args(hint):
-            if get_origin(hint) is Annotated and isinstance(bounds, Between):
+            is_number = isinstance(value, int | float)  # some settings may be None as well
+            if get_origin(hint) is Annotated and isinstance(bounds, Between) and is_number:
                 check(bounds.holds(value), name, value, str(bounds))
         if get_origin(hint) is Literal:
             choices = get_args(hint)

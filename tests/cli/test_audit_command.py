@@ -64,7 +64,7 @@ def test_the_method_is_quick_unless_one_is_named(labels: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (["--top", "0"], "setting top is 0; expected 1 or more"),
+        (["--top", "0"], "setting top is 0; expected 1 to 1000000000"),
         (["--folds", "1"], "setting folds is 1; expected 2 to 10000"),
         (["--repeats", "0"], "setting repeats is 0; expected 1 to 1000"),
         (["--folds", "61"], "60 performances cannot fill 61 folds"),

@@ -135,7 +135,10 @@ def test_help_tells_the_settings_of_the_method_that_is_meant(
         (["train", "--dataset", "ABSENT.CSV"], "cannot read ABSENT.CSV (No such file"),
         (["train", "--dataset", "labels.txt"], "a file that ends in .csv"),
         (["import", "/no/file.pkl", "--out", "x"], "cannot read /no/file.pkl"),
-        (["data", "generate", "--out", "x", "--channels", "3"], "expected at least 8 and 4"),
+        (
+            ["data", "generate", "--out", "x", "--channels", "3"],
+            "setting channels is 3; expected 4 to 4096",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -102,7 +102,7 @@ FEATURES = npy(np.arange(12, dtype=np.float32).reshape(3, 4))
 def plain_rows(path: Path) -> list[dict[str, str]]:
     """Rows of a CSV by another way: names and cells stripped."""
     with path.open(encoding="utf-8-sig", newline=None) as file:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(file.read().splitlines(True))]
+        rows = [[cell.strip() for cell in row] for row in csv.reader(file)]
     return [dict(zip(rows[0], row, strict=False)) for row in rows[1:] if any(row)]
 
 

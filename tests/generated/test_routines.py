@@ -281,11 +281,11 @@ def test_films_of_others_are_not_touched(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (["--count", "0"], "0 routines in 6 events from seed 0; expected at least 1"),
-        (["--seed", "-1"], "expected at least 1 and 1, and a seed of 0 or more"),
+        (["--count", "0"], "setting count is 0; expected 1 to 10000"),
+        (["--seed", "-1"], "setting seed is -1; expected 0 to 4294967295"),
         (["--athletes", "2"], "2 athletes for 10 routines in an event"),
         (["--width", "63"], "films of 63x120 at 25 frames per second; expected even sides"),
-        (["--workers", "0"], "workers is 0; expected 1 or more"),
+        (["--workers", "0"], "setting workers is 0; expected 1 to 1024"),
     ],
 )
 def test_mistakes_get_a_sentence(

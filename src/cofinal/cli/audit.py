@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from cofinal.cli.settings import MethodCommand
-from cofinal.errors import CofinalError
 from cofinal.progress import track
+from cofinal.settings import Between, Count
 
 if TYPE_CHECKING:
     from cofinal.audit.labels.suspects import Suspect
@@ -33,13 +33,13 @@ class Audit(MethodCommand):
     ridge regression unless --method or --preset names another.
     """
 
-    folds: int = field(default=10, kw_only=True)
+    folds: Annotated[int, Between(2, 10_000)] = field(default=10, kw_only=True)
     """Parts of the data, each predicted by a model trained on the others."""
-    repeats: int = field(default=3, kw_only=True)
+    repeats: Count = field(default=3, kw_only=True)
     """Partitions whose predictions are averaged."""
     per_category: bool = field(default=False, kw_only=True)
     """Train one model per category (apparatus) instead of one for all."""
-    top: int = field(default=20, kw_only=True)
+    top: Annotated[int, Between(1, 10**9)] = field(default=20, kw_only=True)
     """How many labels to tell."""
 
     @classmethod
@@ -54,8 +54,6 @@ class Audit(MethodCommand):
         from cofinal.data.dataset import load_dataset, read_labels
         from cofinal.models import learns_from_judges
 
-        if self.top < 1:
-            raise CofinalError(f"setting top is {self.top}; expected 1 or more")
         if self.source.given or self.source.sheet:
             flag = "--given" if self.source.given else "--sheet"
             raise CofinalError(f"labels are audited as judges gave them; leave out {flag}")

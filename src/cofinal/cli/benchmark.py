@@ -25,6 +25,7 @@ from cofinal.config import (
 )
 from cofinal.errors import CofinalError
 from cofinal.methods import method_names, settings_class, use_method
+from cofinal.settings import Workers
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Benchmark:
     data set's own if left out."""
     out: Path = field(default=Path("runs/benchmark"), kw_only=True)
     """Run folder; the result is `benchmark.json` and `benchmark.md` in it."""
-    workers: int = field(default=1, kw_only=True)
+    workers: Workers = field(default=1, kw_only=True)
     """Trainings at a time, each in a process of its own."""
     engine: Literal["local", "ray"] = field(default="local", kw_only=True)
     """"local" processes, or "ray": a Ray cluster, embedded or remote."""

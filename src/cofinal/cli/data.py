@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
 from cofinal.config import DataSource
 from cofinal.progress import track
+from cofinal.settings import Between, Seed, Workers
+
+# Performances times channels that are generated at once: about a gigabyte.
+LARGEST = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,11 @@ class Generate:
 
     out: Path
     """Folder to write labels.csv and features/ into."""
-    performances: int = 160
+    performances: Annotated[int, Between(8, 10_000)] = 160
     """Number of performances."""
-    channels: int = 64
+    channels: Annotated[int, Between(4, 4096)] = 64
     """Channels of a clip's features."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed; the same seed writes the same data."""
 
     def run(self) -> int:
@@ -57,10 +62,10 @@ class Generate:
         from cofinal.errors import CofinalError
         from cofinal.generated.synthetic import generate, write_dataset
 
-        if self.performances < 8 or self.channels < 4:
+        if self.performances * self.channels > LARGEST:
             raise CofinalError(
                 f"{self.performances} performances of {self.channels} channels; "
-                "expected at least 8 and 4"
+                f"expected at most {LARGEST:,} together, since they are made in memory"
             )
         generated = generate(self.performances, self.channels, seed=self.seed)
         print(f"Written: {write_dataset(self.out, generated)}")
@@ -76,13 +81,13 @@ class Routines:
 
     out: Path
     """Folder to write videos/, labels.csv, judges.csv and sheets.json into."""
-    count: int = 60
+    count: Annotated[int, Between(1, 10_000)] = 60
     """Number of routines; each lasts about 25 seconds."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed; the same seed writes the same routines."""
-    events: int = 6
+    events: Annotated[int, Between(1, 10_000)] = 6
     """Number of events, each with a hall and judges of its own."""
-    athletes: int | None = None
+    athletes: Annotated[int | None, Between(1, 10_000)] = None
     """Number of athletes; a third of the routines if left out."""
     width: int = 160
     """Width of the films in pixels."""
@@ -90,7 +95,7 @@ class Routines:
     """Height of the films in pixels."""
     fps: int = 25
     """Frames per second."""
-    workers: int = 1
+    workers: Workers = 1
     """Films at a time, each in a process of its own."""
 
     def run(self) -> int:

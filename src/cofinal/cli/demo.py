@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from cofinal.config import CalibrationSettings, DataSource, load_preset, override
 from cofinal.errors import CofinalError
 from cofinal.extraction.recipe import ExtractionRecipe
+from cofinal.settings import Between, Seed
 
 if TYPE_CHECKING:
     from cofinal.workflows import Outcome
@@ -29,11 +30,11 @@ class Demo:
 
     out: Path = Path("demo")
     """Folder for everything the demo writes."""
-    count: int = 80
+    count: Annotated[int, Between(1, 10_000)] = 80
     """Number of films, 16 or more; a quarter of their events is held out."""
-    workers: int | None = None
+    workers: Annotated[int | None, Between(1, 1024)] = None
     """Films at a time, each in a process of its own; as many as there are cores if left out."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the routines and of training."""
 
     def run(self) -> int:

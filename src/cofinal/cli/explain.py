@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cofinal.cli.performances import PerformancesCommand
+from cofinal.settings import Between, Count
 from cofinal.times import span
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ class Explain(PerformancesCommand):
     )
     """Clips' votes, which add up to the score; or leave clips out; or tell where the model looked;
     or follow the score's gradients. Votes, or occlusion where a model has none, if left out."""
-    width: int = field(default=1, kw_only=True)
+    width: Count = field(default=1, kw_only=True)
     """For occlusion: clips left out together."""
-    moments: int = field(default=3, kw_only=True)
+    moments: Annotated[int, Between(0, 1000)] = field(default=3, kw_only=True)
     """Moments told for each target."""
     sheet: Path | None = field(default=None, kw_only=True)
     """Elements of the performances in order (JSON or CSV): tells what each did to the scores. Times

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from cofinal.extraction.recipe import ExtractionRecipe
+from cofinal.settings import Between, Workers
 
 if TYPE_CHECKING:
     from cofinal.extraction.many import ExtractionSummary
@@ -40,13 +41,13 @@ class Extract:
     """Say yes to fetching published weights that are not in the cache folder."""
     device: str = "auto"
     """"auto" takes a GPU if there is one; else "cpu", "cuda", "cuda:1" ..."""
-    workers: int = 1
+    workers: Workers = 1
     """Videos at a time, each in a process of its own."""
     engine: Literal["local", "ray"] = "local"
     """Where the workers run: on this machine, or on a Ray cluster (extra "cluster")."""
     decoder: Literal["av", "torchcodec"] = "av"
     """What decodes the videos."""
-    max_hours: float | None = None
+    max_hours: Annotated[float | None, Between(0, 1000, "low")] = None
     """How long a film may be; if left out 12 hours, and no more than its bytes make believable."""
     json: bool = False
     """Print what was done as JSON instead of words."""

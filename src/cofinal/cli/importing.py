@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
+
+from cofinal.settings import Between
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Import:
     """Coarse weights it was trained with (released: Ball, Hoop 2; Clubs, Ribbon, TES, PCS 3)."""
     target: str = field(default="score", kw_only=True)
     """Name of the predicted score, for example PCS."""
-    score_unit: float = field(default=25.0, kw_only=True)
+    score_unit: Annotated[float, Between(0, 1e6, "low")] = field(default=25.0, kw_only=True)
     """Points that the unit score 1 stands for."""
 
     def run(self) -> int:

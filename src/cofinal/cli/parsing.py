@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from cofinal.errors import CofinalError, UsageError
+from cofinal.files.tables import parse_number
+from cofinal.settings import check_values
 
 # Help is laid out for a terminal of so many columns at least: narrower, tyro takes minutes for it.
 NARROWEST = 40
@@ -51,7 +53,7 @@ def read_flags(command: Any, flags: Sequence[str], program: str) -> Any:
     said = io.StringIO()
     try:
         with columns(width), contextlib.redirect_stderr(said):
-            return _tyro(command, flags, program)
+            made = _tyro(command, flags, program)
     except SystemExit as stop:
         if not stop.code:
             raise
@@ -63,13 +65,39 @@ def read_flags(command: Any, flags: Sequence[str], program: str) -> Any:
             sentence = _sentence(said.getvalue(), lambda: known_flags(command, program))
             mistake = UsageError(f"{sentence}; `{program} --help` tells the flags")
         raise mistake from None
+    check_values(made)
+    return made
 
 
 def _tyro(command: Any, flags: Sequence[str], program: str) -> Any:
     import tyro
 
     config = tuple(getattr(tyro.conf, name) for name in CONFIG)
-    return tyro.cli(command, args=list(flags), prog=program, config=config)
+    rules = tyro.constructors.ConstructorRegistry()
+    rules.primitive_rule(_number)
+    return tyro.cli(command, args=list(flags), prog=program, config=config, registry=rules)
+
+
+def _number(told: Any) -> Any:
+    """How tyro reads numbers: Python takes "1_000" and digits of every script, we do not."""
+    import tyro
+
+    kind = told.type
+    if kind not in (int, float):
+        return None
+
+    def read(words: list[str]) -> Any:
+        if parse_number(words[0]) is None:
+            raise ValueError(f"invalid number: {words[0]!r}")
+        return kind(words[0])
+
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=kind.__name__.upper(),
+        instance_from_str=read,
+        is_instance=lambda value: isinstance(value, kind | int) and not isinstance(value, bool),
+        str_from_instance=lambda value: [str(value)],
+    )
 
 
 def known_flags(command: Any, program: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from cofinal.cli.performances import PerformancesCommand
+from cofinal.settings import Between, Count
 
 if TYPE_CHECKING:
     from cofinal.records import ClipFeatures
@@ -49,9 +50,9 @@ class ReportCommand(PerformancesCommand):
     )
     """Evidence: clips' votes, which add up to the score; leave clips out; where the model looked;
     or follow the score's gradients. Votes, or occlusion where a model has none, if left out."""
-    width: int = field(default=1, kw_only=True)
+    width: Count = field(default=1, kw_only=True)
     """For occlusion: clips left out together."""
-    moments: int = field(default=3, kw_only=True)
+    moments: Annotated[int, Between(0, 1000)] = field(default=3, kw_only=True)
     """Moments shown for each score."""
 
     def run(self) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
 from cofinal.errors import CofinalError
+from cofinal.settings import Between
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Serve:
     """CSV of what is marked: target, lowest, highest, step; it can be set in the page, too."""
     groups: Path | None = field(default=None, kw_only=True)
     """CSV of each film's group, such as its athlete: id, group. Folds keep groups together."""
-    port: int = field(default=0, kw_only=True)
+    port: Annotated[int, Between(0, 65_535)] = field(default=0, kw_only=True)
     """Port; any that is free if left out."""
     host: str = field(default="127.0.0.1", kw_only=True)
     """Address to listen on; others than this machine's own need --i-trust-this-network."""

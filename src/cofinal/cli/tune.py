@@ -6,13 +6,14 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from cofinal.cli.settings import MethodCommand, tell_grades
 from cofinal.config import ProtocolSettings, load_space
 from cofinal.progress import track
+from cofinal.settings import Between, Seed
 
 if TYPE_CHECKING:
     from cofinal.benchmark.trials import TuningResult
@@ -30,7 +31,7 @@ class Tune(MethodCommand):
         default=ProtocolSettings(), kw_only=True
     )
     """The protocol: "kfold" or "group"."""
-    trials: int = field(default=30, kw_only=True)
+    trials: Annotated[int, Between(1, 100_000)] = field(default=30, kw_only=True)
     """Number of trials in all. The more, the more the best one flatters."""
     space: Path | None = field(default=None, kw_only=True)
     """TOML file with what is searched, for example "model.grades" = [2, 4] and
@@ -38,7 +39,7 @@ class Tune(MethodCommand):
     left out."""
     objective: Literal["srcc", "r_l2"] = field(default="srcc", kw_only=True)
     """What the best trial is best in."""
-    seed: int = field(default=0, kw_only=True)
+    seed: Seed = field(default=0, kw_only=True)
     """Seed of the suggestions."""
     out: Path = field(default=Path("runs/tune"), kw_only=True)
     """Folder for study, finished folds, result.json and best.toml."""

@@ -83,7 +83,7 @@ def _card_rows(
     layout: LabelLayout, path: Path, table: LabelTable
 ) -> Iterator[tuple[int, list[str]]]:
     """Rows of a whitespace-separated file; finds a header kept as data or data eaten as header."""
-    lines = [(i, text.split()) for i, text in enumerate(read_text(path).splitlines(), 1)]
+    lines = [(i, text.split()) for i, text in enumerate(read_text(path).split("\n"), 1)]
     lines = [(i, cells) for i, cells in lines if cells]
     if lines:
         first_line, first = lines[0]

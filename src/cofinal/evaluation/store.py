@@ -26,6 +26,7 @@ from safetensors import SafetensorError, safe_open
 from cofinal.errors import CofinalError
 from cofinal.files.atomic import atomic_path
 from cofinal.files.lock import alone_in
+from cofinal.files.reading import check_plain
 from cofinal.files.tables import finite
 from cofinal.files.tensors import tensor_bytes
 from cofinal.training.runs import code_version
@@ -146,7 +147,7 @@ class Store:
 
 
 def _read(path: Path, key: Key, kind: type[F]) -> F:
-    with safe_open(path, framework="numpy") as file:
+    with safe_open(check_plain(path, "finished work"), framework="numpy") as file:
         about = file.metadata() or {}
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     values = json.loads(about["values"])

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from cofinal.errors import CofinalError
+from cofinal.files.reading import check_plain
 
 
 def file_sha256(path: str | Path) -> str:
@@ -19,7 +20,7 @@ def file_sha256(path: str | Path) -> str:
             inside = sorted(file for file in Path(path).iterdir() if file.is_file())
             parts = [f"{file.name} {file_sha256(file)}" for file in inside]
             return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-        with Path(path).open("rb") as file:
+        with check_plain(path, "a file that can be read to its end").open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise CofinalError(

@@ -13,6 +13,7 @@ from safetensors.numpy import save
 
 from cofinal.errors import CofinalError
 from cofinal.files.digests import file_sha256
+from cofinal.files.reading import check_plain
 
 Made = TypeVar("Made")
 Arrays = dict[str, np.ndarray]
@@ -50,7 +51,7 @@ def read_tensors(
         return None
     advice = "copy the model folder again, train anew, or remove the file"
     try:
-        with safe_open(path, framework="numpy") as file:
+        with safe_open(check_plain(path, f"an {what}"), framework="numpy") as file:
             about = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in layout}
         made = make(arrays, about)

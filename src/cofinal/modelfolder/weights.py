@@ -17,6 +17,7 @@ from torch import Tensor
 
 from cofinal.config import Preset
 from cofinal.errors import CofinalError
+from cofinal.files.reading import check_plain
 from cofinal.modelfolder.budget import Budget
 from cofinal.models import build_model
 from cofinal.models.ensemble import Ensemble
@@ -62,7 +63,7 @@ def read_weights(path: Path, preset: Preset, task: Task, members: int) -> Ensemb
 def header(path: Path) -> dict[str, Tensor]:
     """Names, shapes and kinds of a file's tensors, as tensors without storage."""
     found = {}
-    with safe_open(path, framework="pt") as file:
+    with safe_open(check_plain(path, "the weights of a model"), framework="pt") as file:
         for name in file.keys():  # noqa: SIM118 - the file is no dictionary
             entry = file.get_slice(name)
             kind = KINDS.get(entry.get_dtype())

@@ -15,6 +15,7 @@ from safetensors import safe_open
 from torch import nn
 
 from cofinal.errors import CofinalError
+from cofinal.files.reading import check_plain
 from cofinal.settings import quoted
 
 # Pixels of a picture's side, of which published networks take 256.
@@ -66,7 +67,7 @@ def load_graph(path: Path) -> Graph:
         CofinalError: another file.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(check_plain(path, "a pose network"), framework="pt") as file:
             told = json.loads((file.metadata() or {})["graph"])
             graph = Graph(told["side"], told["outputs"], told["steps"])
             graph.take({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
