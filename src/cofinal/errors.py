@@ -2,8 +2,8 @@
 
 import re
 
-# What breaks a line, or what a terminal would obey.
-UNPRINTED = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# What breaks a line or turns it round, or what a terminal would obey.
+UNPRINTED = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 # A stranger's text in quotes, and a word: what is longer than this is cut.
 SHOWN = 80
 QUOTATION = re.compile(rf"(?<!\w)(['\"])((?:(?!\1)[^\\]|\\.){{{SHOWN + 1},}})\1(?!\w)")

@@ -139,6 +139,10 @@ def test_help_tells_the_settings_of_the_method_that_is_meant(
             ["data", "generate", "--out", "x", "--channels", "3"],
             "setting channels is 3; expected 4 to 4096",
         ),
+        (["data", "generate", "--out", "x", "--seed", "-1"], "setting seed is -1; expected 0 to"),
+        (["extract", "x.mp4", "--out", "x", "--workers", "100000"], "setting workers is 100000"),
+        (["score", "x", "y" * 300 + ".npy"], "x is no model folder"),
+        (["score", "x" * 300, "y.npy"], "File name too long"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -482,3 +486,11 @@ def test_a_run_that_failed_before_its_first_epoch_may_start_with_other_settings(
     assert "device 'cuda:99' is not available" in absent
     assert main(command) == 0
     assert "model.width 8 instead of 6" in mistake(capsys, [*command, "--model.width", "6"])
+
+
+@pytest.mark.parametrize("number", ["1_000", "\uff11\uff12", "\u0663", "1e3", ""])
+def test_a_flag_takes_no_number_that_only_python_would(
+    capsys: pytest.CaptureFixture[str], number: str
+) -> None:
+    assert main(["data", "generate", "--out", "x", "--performances", number]) == 2
+    assert "--performances got" in capsys.readouterr().err

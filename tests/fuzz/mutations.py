@@ -250,7 +250,7 @@ def mutated_tensor(rng: Random, tensor: torch.Tensor) -> torch.Tensor:
     if rng.random() < 0.2:
         number = tensor.reshape(-1)[:1].clone() if tensor.numel() else torch.zeros(1)
         sizes = (tuple(tensor.shape), (10**6, 10**6), (2**40,))
-        return number.squeeze().expand(*rng.choice(sizes))
+        return number.squeeze().expand(rng.choice(sizes))
     if tensor.dtype is torch.bfloat16:
         return tensor.double()
     array = mutated_array(rng, tensor.detach().cpu().numpy())

@@ -9,9 +9,7 @@ import sys
 import tempfile
 import time
 import zlib
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import command_lines
@@ -20,21 +18,10 @@ import skeleton_readers
 import tensor_readers
 import text_readers
 from subjects import Subject
+from tallies import Tally, write_table
 from watch import Verdict, place_of, watch
 
-
-@dataclass
-class Tally:
-    """What became of the inputs of one reader."""
-
-    tried: int = 0
-    accepted: int = 0
-    refused: int = 0
-    faults: Counter[str] = field(default_factory=Counter)
-    """Place -> how often."""
-    examples: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """Place -> number of an input, and what it told."""
-    seconds: float = 0.0
+INPUTS = 25_000
 
 
 def fuzz(subject: Subject, count: int, seed: int, first: int = 0) -> Tally:
@@ -85,28 +72,25 @@ def all_subjects() -> list[Subject]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Tries every reader, prints a table, and says where faults are."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--inputs", type=int, default=25_000)
+    """Tries every reader; tells faults at once, and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inputs", type=int, default=INPUTS, help="in all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="readers whose names hold this; no table then")
     chosen = parser.parse_args(arguments)
-    found = [s for s in all_subjects() if chosen.only in s.name]
-    total = sum(subject.weight for subject in found)
-    faulty = False
-    for subject in found:
-        tally = fuzz(subject, max(1, chosen.inputs * subject.weight // total), chosen.seed)
-        print(
-            f"{subject.name:42} {tally.tried:6} tried {tally.accepted:6} accepted "
-            f"{tally.refused:6} refused {sum(tally.faults.values()):5} faults "
-            f"{1000 * tally.seconds / tally.tried:6.1f} ms",
-            flush=True,
-        )
-        for place, count in tally.faults.most_common():
-            faulty = True
+    subjects = [s for s in all_subjects() if chosen.only in s.name]
+    total = sum(subject.weight for subject in subjects)
+    tallies = {}
+    for subject in subjects:
+        count = max(1, chosen.inputs * subject.weight // total)
+        tally = tallies[subject.name] = fuzz(subject, count, chosen.seed)
+        print(f"{subject.name}: {tally.line()}", flush=True)
+        for place, times in tally.faults.most_common():
             number, told = tally.examples[place]
-            print(f"    {count} x {place}\n        input {number}: {told[:200]}")
-    return int(faulty)
+            print(f"    {times} x {place}\n        input {number}: {told[:200]}", flush=True)
+    if not chosen.only:
+        write_table(tallies, chosen.seed)
+    return int(any(tally.faults for tally in tallies.values()))
 
 
 if __name__ == "__main__":

@@ -212,8 +212,8 @@ def rehashed(read: Callable[[Path], Any], files: tuple[str, ...]) -> Callable[[P
             config = json.loads(path.read_text(encoding="utf-8"))
             config["files"].update({name: file_sha256(folder / name) for name in files})
             path.write_text(json.dumps(config), encoding="utf-8")
-        except (ValueError, TypeError, KeyError, AttributeError, UnicodeError):
-            pass
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            pass  # what is no configuration any more is read as it is
         return read(folder)
 
     return read_folder

@@ -98,7 +98,7 @@ def watch(read: Callable[[Path], Any], folder: Path) -> tuple[Verdict, Any]:
             answer = read(folder)
         verdict = Verdict("accepted")
     except CofinalError as error:
-        verdict = _sentence(str(error), folder)
+        verdict = _sentence(error, folder)
     except (Exception, SystemExit, TooSlow) as error:
         verdict = Verdict("fault", f"{type(error).__name__}: {error}"[:300], place_of(error))
     finally:
@@ -111,10 +111,11 @@ def watch(read: Callable[[Path], Any], folder: Path) -> tuple[Verdict, Any]:
     return verdict, answer
 
 
-def _sentence(told: str, folder: Path) -> Verdict:
+def _sentence(error: CofinalError, folder: Path) -> Verdict:
+    told = str(error)
     shown = told.replace(str(folder), "")
     if "\n" in told or len(shown) > LONGEST_SENTENCE or LONG_QUOTE.search(shown):
-        return Verdict("fault", told[:300], f"long sentence: {re.sub('[0-9x]+', '', shown)[:60]}")
+        return Verdict("fault", told[:300], f"long sentence, {place_of(error)}")
     return Verdict("refused", told)
 
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,55 @@ def test_a_checkpoint_of_other_seeds_is_not_taken_over(
         train_seeds(generated, preset, seeds, mine, show_progress=False)
     with pytest.raises(CofinalError, match=r"holds a run with seeds \["):
         train_seeds(generated, preset, seeds, other, show_progress=False)
+
+
+def zero_strides(saved: dict[str, Any]) -> None:
+    average = saved["state"]["stack"]["average"]
+    name = next(iter(average))
+    average[name] = torch.zeros(1).expand(average[name].shape)
+
+
+def not_finite(saved: dict[str, Any]) -> None:
+    weights = next(iter(saved["state"]["stack"]["parameters"].values()))
+    weights.detach().view(-1)[0] = torch.nan
+
+
+def another_decay(saved: dict[str, Any]) -> None:
+    saved["state"]["optimizer"]["param_groups"][0]["weight_decay"] = 1e9
+
+
+def half_a_state(saved: dict[str, Any]) -> None:
+    del saved["state"]["optimizer"]["state"][0]["exp_avg"]
+
+
+def another_log(saved: dict[str, Any]) -> None:
+    saved["epoch"] = 10**12
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (zero_strides, "has too few numbers"),
+        (not_finite, "a value that is not finite"),
+        (another_decay, "its optimiser has another weight_decay"),
+        (half_a_state, "its optimiser kept .* of parameter 0"),
+        (another_log, "its log has other epochs"),
+    ],
+)
+def test_a_checkpoint_that_another_hand_changed_is_told_before_training(
+    generated: Dataset,
+    tiny_preset: Preset,
+    run_folder: Path,
+    change: Callable[[dict[str, Any]], None],
+    sentence: str,
+) -> None:
+    train(generated, tiny_preset, run_folder, show_progress=False)
+    path = Run(run_folder).checkpoint
+    saved = torch.load(path, weights_only=True)
+    change(saved)
+    torch.save(saved, path)
+    with pytest.raises(CofinalError, match=f"{sentence}.*remove it to start again"):
+        train(generated, tiny_preset, run_folder, show_progress=False)
 
 
 @pytest.mark.parametrize("damage", ["garbage", "truncated", "empty", "foreign"])

@@ -29,6 +29,7 @@ from cofinal.files.lock import alone_in
 from cofinal.files.reading import check_plain
 from cofinal.files.tables import finite
 from cofinal.files.tensors import tensor_bytes
+from cofinal.settings import quoted
 from cofinal.training.runs import code_version
 
 # Hexadecimal digits of an identity in a file's name, and characters of a name: names are for
@@ -153,6 +154,8 @@ def _read(path: Path, key: Key, kind: type[F]) -> F:
     values = json.loads(about["values"])
     if json.loads(about["identity"]) != key.identity:
         raise ValueError("it is of other work")
+    if not isinstance(values, dict):
+        raise ValueError(f"its values are {quoted(values)}")
     lists = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
     found = kind(**values | lists | arrays)
     code = found.code

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cofinal.errors import CofinalError
 from cofinal.files.atomic import write_json, write_text
+from cofinal.files.reading import check_plain
 from cofinal.reports.page import render
 from cofinal.reports.page_data import KIND, Report
 from cofinal.reports.picture import draw_picture
@@ -30,7 +31,7 @@ def check_target(out: Path, kind: str, inputs: Sequence[Path]) -> None:
     if any(path.exists() and path.samefile(out) for path in inputs):
         raise CofinalError(f"{out} is what the report is made from; name another file with --out")
     try:
-        with out.open("rb") as file:
+        with check_plain(out, f"a {kind} report").open("rb") as file:
             head = file.read(HEAD)
     except OSError as error:
         raise CofinalError(

@@ -10,6 +10,13 @@ import torch
 from torch import Tensor
 
 from cofinal.config import TrainingSettings
+from cofinal.settings import quoted
+
+# What an optimiser keeps of each parameter.
+KEPT = {
+    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.SGD: {"momentum_buffer"},
+}
 
 
 def build_optimizer(
@@ -56,6 +63,8 @@ def take_state(optimizer: torch.optim.Optimizer, state: Any) -> None:
                 raise ValueError(f"its optimiser has another {name}")
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for number, entries in state["state"].items():
+        if set(entries) != KEPT[type(optimizer)]:
+            raise ValueError(f"its optimiser kept {quoted(sorted(entries))} of parameter {number}")
         for name, value in entries.items():
             shape = () if name == "step" else parameters[number].shape
             if not torch.is_tensor(value) or value.shape != shape or not value.isfinite().all():
