@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from cofinal.cli.settings import MethodCommand
+from cofinal.errors import CofinalError
 from cofinal.progress import track
 from cofinal.settings import Between, Count
 
