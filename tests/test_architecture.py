@@ -30,7 +30,7 @@ LAYERS = [
     {"modelfolder"},
     {"benchmark"},
     {"audit"},
-    {"reports"},
+    {"reports", "export"},
     {"workflows", "scorer"},
     {"estimator", "testing"},
     {"page"},

@@ -35,8 +35,8 @@ class Lstm(nn.Module):
     def forward(self, sequence_BTI: Tensor) -> Tensor:
         """Returns the last state (B, D)."""
         gates_BTG = self.from_input(sequence_BTI)
-        state_BD = gates_BTG.new_zeros(len(gates_BTG), self.from_state.in_features)
-        cell_BD, update_B1 = state_BD, state_BD.new_ones(len(state_BD), 1)
+        state_BD = gates_BTG.new_zeros(gates_BTG.shape[0], self.from_state.in_features)
+        cell_BD, update_B1 = state_BD, state_BD.new_ones(state_BD.shape[0], 1)
         for gates_BG in gates_BTG.unbind(1):
             next_state_BD, next_cell_BD = self.step(gates_BG, state_BD, cell_BD)
             if self.to_raise is None:

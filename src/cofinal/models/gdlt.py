@@ -70,7 +70,7 @@ class ReleasedTrunk(nn.Module):
     def features(self, clips_BTC: Tensor, mask_BT: Tensor) -> dict[str, Tensor]:
         """Returns prototype_features (B, Q, D) and attention (B, Q, T)."""
         projected_BTD = self.project(clips_BTC.flatten(0, 1)).unflatten(0, clips_BTC.shape[:2])
-        query_BQD = self.prototype.weight.expand(len(clips_BTC), -1, -1)
+        query_BQD = self.prototype.weight.expand(clips_BTC.shape[0], -1, -1)
         features_BQD, share_BQT = self.transformer(projected_BTD, query_BQD, mask_BT)
         return {"prototype_features": features_BQD, "attention": share_BQT}
 

@@ -39,4 +39,4 @@ class Mean(AssessmentModel):
     def forward(self, clips_BTC: Tensor, mask_BT: Tensor) -> ModelOutput:
         """Assesses a batch."""
         unit_K = to_unit_score(self.mean_K, self.range_K2)
-        return ModelOutput(unit_K.expand(len(clips_BTC), -1))
+        return ModelOutput(unit_K.expand(clips_BTC.shape[0], -1))

@@ -245,7 +245,7 @@ class T2cr(DeviationModel):
         own_full, own_thin = self.features(*self.paths(self.fixed_stage(clips_BTC), mask_BT))
         own_BQD = torch.cat([own_full, own_thin], dim=-2)
         other_EQD = torch.cat(self.features(self.exemplar_full_ENC, self.exemplar_thin_EMC), dim=-2)
-        B, E = len(own_BQD), len(other_EQD)
+        B, E = own_BQD.shape[0], other_EQD.shape[0]
         difference_BEK = self.difference(
             own_BQD.repeat_interleave(E, 0), other_EQD.repeat(B, 1, 1)
         ).unflatten(0, (B, E))
