@@ -34,7 +34,9 @@ from cofinal.methods.ridge import RidgeSettings
 
 MEAN = Entry("mean", Preset("mean", MeanSettings()))
 RIDGE = Entry("ridge", Preset("ridge", RidgeSettings()))
-SETTINGS = BenchmarkSettings(protocols=("kfold", "group:event"), folds=3, seeds=2)
+SETTINGS = BenchmarkSettings(
+    protocols=("kfold", "group:event"), folds=3, seeds=2, include_test=True
+)
 
 
 @pytest.fixture
@@ -272,6 +274,10 @@ def test_groups_that_cannot_be_folded_are_left_out_and_named(
     said = capsys.readouterr()
     assert "left out group:event: " in said.err and "cannot fill 12 folds" in said.err
     protocols = json.loads(said.out)["protocols"]
+    assert [entry["name"] for entry in protocols] == ["kfold"]
+    assert "are left out" in protocols[0]["methods"]["mean"]["test_split"]
+    assert main([*words, "--include-test", "--out", str(run_folder)]) == 0
+    protocols = json.loads(capsys.readouterr().out)["protocols"]
     assert [entry["name"] for entry in protocols] == ["kfold", "final"]
     assert main([*words, "--within", "nope", "--out", str(run_folder / "other")]) == 1
     assert "group column 'nope' is unknown" in capsys.readouterr().err

@@ -375,6 +375,10 @@ def test_two_searches_in_one_folder_are_refused(
     ("changes", "sentence"),
     [
         ({"protocol": ProtocolSettings("final")}, "'final' measures on the test split, which"),
+        (
+            {"protocol": replace(KFOLD, include_test=True)},
+            "the split 'test' takes no part in choosing settings; leave out --include-test",
+        ),
         ({"protocol": ProtocolSettings("best-on-test")}, "use --protocol kfold or group"),
         ({"trials": 0}, "trials is 0; expected 1 or more"),
         ({"seed": -1}, "seed is -1; expected 0 to 4294967295"),

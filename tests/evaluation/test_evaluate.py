@@ -28,7 +28,7 @@ from published import write_rg
 
 MEAN = Preset("mean", MeanSettings())
 RIDGE = Preset("ridge", RidgeSettings())
-KFOLD = ProtocolSettings("kfold", folds=4)
+KFOLD = ProtocolSettings("kfold", folds=4, include_test=True)
 FINAL = ProtocolSettings("final")
 BEST = ProtocolSettings("best-on-test")
 
@@ -327,3 +327,28 @@ def test_a_result_names_its_first_cell_of_a_target(generated: Dataset) -> None:
     result = evaluate(generated, Preset("ridge", RidgeSettings(), TrainingSettings()), FINAL)
     assert isinstance(result, EvaluationResult)
     assert result["execution"].target == "execution"
+
+
+@pytest.mark.parametrize("protocol", ["kfold", "group"])
+def test_folds_leave_the_official_test_part_out_unless_it_is_asked_for(
+    generated: Dataset, protocol: Any, trainings: list[Dataset]
+) -> None:
+    group = "event" if protocol == "group" else None
+    settings = ProtocolSettings(protocol, folds=3, group=group)
+    test = np.array(generated.splits) == "test"
+    assert 0 < test.sum() < len(generated)
+    result = evaluate(generated, RIDGE, settings)
+    assert not {"test"} & {split for part in trainings for split in part.splits}
+    assert np.isnan(result.predictions[0, test]).all()
+    assert np.isfinite(result.predictions[0, ~test]).all()
+    left_out = f"NOTE: {test.sum()} performances of the split 'test' are left out; --include-test"
+    assert left_out in result.table() and result["execution"].performances == (~test).sum()
+    assert "are left out" in result.to_json()["test_split"]
+    asked = evaluate(generated, RIDGE, replace(settings, include_test=True))
+    assert np.isfinite(asked.predictions).all() and asked.protocol["include_test"]
+    assert "split 'test' are in the folds (--include-test)" in asked.table()
+
+
+def test_test_performances_are_included_only_in_folds() -> None:
+    with pytest.raises(CofinalError, match="include_test is for folds, and protocol 'final'"):
+        ProtocolSettings("final", include_test=True)

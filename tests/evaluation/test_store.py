@@ -44,8 +44,8 @@ from cofinal.training.runs import Run
 from cofinal.workflows import train_and_test
 
 RIDGE = Preset("ridge", RidgeSettings())
-KFOLD = ProtocolSettings("kfold", folds=2)
-SETTINGS = BenchmarkSettings(protocols=("kfold",), folds=2, seeds=1)
+KFOLD = ProtocolSettings("kfold", folds=2, include_test=True)
+SETTINGS = BenchmarkSettings(protocols=("kfold",), folds=2, seeds=1, include_test=True)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_work_of_another_version_is_told_in_every_table(
     generated: Dataset, run_folder: Path
 ) -> None:
     today = evaluate(generated, RIDGE, KFOLD, run_folder)
-    assert today.settings["other_versions"] == {} and "NOTE" not in today.table()
+    assert today.settings["other_versions"] == {} and "made by" not in today.table()
     old = {"cofinal": "0.0.1", "torch": "2.0.0", "numpy": "1.26.0"}
     rewrite(stored(run_folder)[0], lambda _, values: values.update(code=old))
     mixed = evaluate(generated, RIDGE, KFOLD, run_folder)

@@ -29,11 +29,6 @@ class Entry:
     """Whether it is told nothing of what is given."""
 
 
-def official(protocol: ProtocolSettings) -> bool:
-    """Whether a protocol uses the official split."""
-    return protocol.protocol in ("final", "best-on-test")
-
-
 def read_protocol(name: str, settings: BenchmarkSettings) -> ProtocolSettings:
     """The protocol that a name such as "group:event" means."""
     kind, _, group = name.partition(":")
@@ -49,6 +44,7 @@ def read_protocol(name: str, settings: BenchmarkSettings) -> ProtocolSettings:
         group=group or None,
         per_category=settings.per_category,
         within=settings.within,
+        include_test=settings.include_test and kind in ("kfold", "group"),
     )
 
 
@@ -65,10 +61,10 @@ def unusable_groups(dataset: Dataset, settings: BenchmarkSettings) -> dict[str, 
 
 
 def usable_protocols(dataset: Dataset, settings: BenchmarkSettings) -> tuple[str, ...]:
-    """Random folds, folds by every group column that can be folded, official split."""
+    """Random folds, folds by every group column that can be folded; asked for, the test split."""
     left_out = unusable_groups(dataset, settings)
     names = ["kfold", *(f"group:{name}" for name in dataset.groups if name not in left_out)]
-    if {"train", "test"} <= set(dataset.splits):
+    if settings.include_test and {"train", "test"} <= set(dataset.splits):
         names.append("final")
     return tuple(names)
 

@@ -14,12 +14,13 @@ import numpy as np
 
 from cofinal.benchmark.comparison import Comparison, best_label, compare
 from cofinal.benchmark.given_rows import add_execution
-from cofinal.benchmark.plan import Entry, is_trained, official, plan_benchmark
+from cofinal.benchmark.plan import Entry, is_trained, plan_benchmark
 from cofinal.config import BenchmarkSettings, ProtocolSettings
 from cofinal.data.dataset import Dataset
 from cofinal.distributions import ScoreDistribution
 from cofinal.evaluation.coverage import FoldCoverage, Predicted, fold_coverage
 from cofinal.evaluation.evaluate import summarise
+from cofinal.evaluation.folds import official
 from cofinal.evaluation.grading import read_folds
 from cofinal.evaluation.predictions import FoldJob, FoldPredictions
 from cofinal.evaluation.resampling import Units

@@ -176,6 +176,8 @@ def protocol_section(
     columns = [*COLUMNS, *(["SRCC of best epoch on test, OPTIMISTIC"] if best else [])]
     lines = [f"## {title(protocol.name)}", ""]
     first = next(iter(protocol.methods.values())).result
+    if first.settings["test_split"]:
+        lines += [first.settings["test_split"], ""]
     for row, measures in enumerate(first.measures):
         heading = (
             measures.target

@@ -115,6 +115,10 @@ def tune(
             f"protocol {protocol.protocol!r} measures on the test split, which takes no part in "
             "choosing settings; use --protocol kfold or group"
         )
+    if protocol.include_test:
+        raise CofinalError(
+            "the split 'test' takes no part in choosing settings; leave out --include-test"
+        )
     dataset = without_test(dataset)
     space = default_space(preset.method) if space is None else space
     plain = {name: entry.to_json() for name, entry in space.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,12 +28,14 @@ class Evaluate(MethodCommand):
     def run(self) -> int:
         """Evaluates and prints the table."""
         from cofinal.data.dataset import load_dataset
+        from cofinal.data.taken import taken_for
         from cofinal.evaluation.evaluate import evaluate
         from cofinal.models import learns_from_judges
 
         self.source.refuse_unused_sheet()
         preset = self.chosen_preset()
         dataset = load_dataset(self.source, learns_from_judges(preset))
+        print(taken_for(self.source), file=sys.stderr)
         tell_grades(dataset)
         with track("evaluating", 1.0) as advance:
             result = evaluate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,7 @@ class Tune(MethodCommand):
         from cofinal.benchmark.optuna_study import import_optuna
         from cofinal.benchmark.tuning import tune
         from cofinal.data.dataset import load_dataset
+        from cofinal.data.taken import taken_for
         from cofinal.models import learns_from_judges
 
         self.source.refuse_unused_sheet()
@@ -56,6 +58,7 @@ class Tune(MethodCommand):
         preset = self.chosen_preset()
         space = load_space(self.space, preset) if self.space else None
         dataset = load_dataset(self.source, learns_from_judges(preset))
+        print(taken_for(self.source), file=sys.stderr)
         tell_grades(dataset)
         with track("tuning", 1.0) as advance:
             result = tune(

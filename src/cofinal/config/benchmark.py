@@ -18,7 +18,7 @@ class BenchmarkSettings:
     named."""
     protocols: tuple[str, ...] = ()
     """"kfold", "group:COLUMN", "final" (official split), "best-on-test" (optimistic). If none are
-    named: kfold, every usable group column, and the official split where there is one."""
+    named: kfold and every usable group column; with --include-test also the official split."""
     folds: Annotated[int, Between(2, 10_000)] = 5
     """Number of folds."""
     repeats: Count = 1
@@ -29,6 +29,9 @@ class BenchmarkSettings:
     """Train one model per category (apparatus) instead of one for all."""
     within: str | None = None
     """Group column of the within-group SRCC; event if the data has it."""
+    include_test: bool = False
+    """Let folds train on and hold out the performances of the split "test" too, and take "final"
+    among the protocols if none are named; otherwise they are left out."""
     nested: bool = False
     """Choose the settings of each method that has a search space by folds inside each training
     part, instead of taking its preset's."""

@@ -160,9 +160,17 @@ class ProtocolSettings:
     """Train one model per category (apparatus) instead of one for all."""
     within: str | None = None
     """Group column of the within-group SRCC; event if the data has it."""
+    include_test: bool = False
+    """Let folds train on and hold out the performances of the split "test" too; they are left out
+    otherwise."""
 
     def __post_init__(self) -> None:
         check_values(self)
+        if self.include_test and self.protocol not in ("kfold", "group"):
+            raise CofinalError(
+                f"setting include_test is for folds, and protocol {self.protocol!r} measures on "
+                "the test split anyway; leave out --include-test"
+            )
         if self.group is not None and self.protocol != "group":
             raise CofinalError(
                 f"setting group is {self.group!r}, but protocol {self.protocol!r} keeps no groups "

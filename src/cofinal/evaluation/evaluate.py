@@ -19,7 +19,7 @@ from cofinal.config import Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset
 from cofinal.distributions import ScoreDistribution
 from cofinal.errors import NoRoomError
-from cofinal.evaluation.folds import group_values, plan_folds
+from cofinal.evaluation.folds import group_values, note_on_test_split, plan_folds
 from cofinal.evaluation.grading import Told, read_folds
 from cofinal.evaluation.predictions import FoldJob
 from cofinal.evaluation.resampling import Units
@@ -161,6 +161,7 @@ def summarise(
             "data": data,
             "code": code_version(),
             "other_versions": other_versions(made),
+            "test_split": note_on_test_split(dataset, protocol),
             **settings,
         },
     )

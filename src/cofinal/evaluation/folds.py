@@ -30,17 +30,39 @@ class Fold:
 def plan_folds(dataset: Dataset, protocol: ProtocolSettings) -> list[tuple[int, str, Fold]]:
     """Repeat, category (or "all") and fold, for all trainings of a protocol.
 
-    Folds hold positions in `dataset`.
+    Folds hold positions in `dataset`. They leave the split "test" alone unless it is asked for.
 
     Raises:
         CofinalError: no categories, or what `make_folds` refuses.
     """
+    foldable_N = foldable(dataset, protocol.include_test)
     return [
         (repeat, name, replace(fold, train=index[fold.train], held_out=index[fold.held_out]))
         for repeat in range(protocol.repeats)
-        for name, index in category_parts(dataset, protocol.per_category).items()
+        for name, part in category_parts(dataset, protocol.per_category).items()
+        for index in [part if official(protocol) else part[foldable_N[part]]]
         for fold in make_folds(dataset.subset(index), protocol, repeat)
     ]
+
+
+def official(protocol: ProtocolSettings) -> bool:
+    """Whether a protocol uses the official split."""
+    return protocol.protocol in ("final", "best-on-test")
+
+
+def foldable(dataset: Dataset, include_test: bool) -> np.ndarray:
+    """Who takes part in folds (N,): all, or all but the split "test"."""
+    return np.array([include_test or split != "test" for split in dataset.splits], dtype=bool)
+
+
+def note_on_test_split(dataset: Dataset, protocol: ProtocolSettings) -> str | None:
+    """What folds did with the split "test"; None where there is none, or it is what is measured."""
+    count = dataset.splits.count("test")
+    if not count or official(protocol):
+        return None
+    if protocol.include_test:
+        return f"{count} performances of the split 'test' are in the folds (--include-test)."
+    return f"{count} performances of the split 'test' are left out; --include-test takes them in."
 
 
 def category_parts(dataset: Dataset, per_category: bool) -> dict[str, np.ndarray]:
@@ -67,7 +89,7 @@ def make_folds(dataset: Dataset, protocol: ProtocolSettings, repeat: int = 0) ->
     Raises:
         CofinalError: no test split, unknown group column, or too few performances or groups.
     """
-    if protocol.protocol in ("final", "best-on-test"):
+    if official(protocol):
         # Named by protocol: what was chosen on the test split must never pass for a final model.
         return [replace(official_fold(dataset), name=protocol.protocol)]
     groups = None

@@ -124,7 +124,8 @@ class EvaluationResult(Record):
             table += f"\nGiven beforehand: {', '.join(given)}."
         if self.optimistic:
             table += "\nOPTIMISTIC: the best epoch was chosen on the evaluated performances."
-        return "\n".join([table, *(f"NOTE: {note}" for note in self.notes())])
+        notes = [self.settings.get("test_split"), *self.notes()]
+        return "\n".join([table, *(f"NOTE: {note}" for note in notes if note)])
 
     def notes(self) -> list[str]:
         """Which predictions were made by other versions of the code than those of `settings`."""

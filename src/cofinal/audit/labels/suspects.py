@@ -85,7 +85,10 @@ def audit_labels(
         )
     order = sorted(range(len(dataset)), key=lambda i: natural_key(dataset.ids[i]))
     dataset = dataset.subset(order)
-    protocol = ProtocolSettings("kfold", folds, repeats=repeats, per_category=per_category)
+    # Labels of the split "test" may be wrong too, and nothing is claimed of the method.
+    protocol = ProtocolSettings(
+        "kfold", folds, repeats=repeats, per_category=per_category, include_test=True
+    )
     result = evaluate(dataset, preset, protocol, on_progress=on_progress)
     return rank_labels(dataset.ids, dataset.targets, dataset.scores, result.predictions.mean(0))
 
