@@ -71,6 +71,7 @@ def test_the_page_says_what_the_command_says(marked: Place, organiser: Visitor) 
     assert "Ben gives 1.17 points more than Ana on average" in text
     assert "6 films are few" in text
     assert "Ana saw 3 films twice" in text
+    assert "repeats with reliability 0.9" in text or "would repeat with reliability 0.9" in text
     figure = organiser.get("/agreement/1.png")
     assert figure.content.startswith(b"\x89PNG")
     assert organiser.get("/agreement/2.png").status_code == 404
@@ -97,4 +98,8 @@ def test_tables_are_downloaded_and_written(marked: Place, organiser: Visitor) ->
     assert answer.headers["content-disposition"] == 'attachment; filename="judges.csv"'
     assert answer.text.startswith("id,judge,target,mark,occasion\n")
     assert organiser.get("/export/other.csv").status_code == 404
-    assert len(organiser.tell("/export/all", {}).json()["files"]) == 8
+    written = {Path(path).name for path in organiser.tell("/export/all", {}).json()["files"]}
+    assert {"labels.csv", "orders.csv", "agreement.json", "agreement.md", "score.png"} <= written
+    orders = organiser.get("/export/orders.csv").text.splitlines()
+    assert len(orders) == 1 + 9 + 6
+    assert (organiser.place.store.path.stat().st_mode & 0o077) == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from cofinal.agreement.figures import draw_agreement
 from cofinal.agreement.measure import TargetAgreement, measure_agreement
 from cofinal.agreement.model import read_predictions
+from cofinal.agreement.reliability import judges_needed
 from cofinal.agreement.tables import AgreementReport
 from cofinal.config import AgreementSettings
 from cofinal.data.judges import JudgeMarks, judge_marks
@@ -19,6 +20,8 @@ from cofinal.page.store import Store
 
 # What Krippendorff asks for, and the least that he lets pass for tentative conclusions.
 USUAL, LEAST = 0.8, 0.667
+# The reliability for which it is told how many raters or repeats it takes.
+WANTED = 0.9
 # Fewer films tell a correlation only so roughly that any would do.
 FEW_FILMS = 20
 
@@ -36,11 +39,13 @@ class Agreement:
     predictions: Predictions | None
     """Target -> film -> points of the model, which is then one more judge."""
 
-    def save(self, folder: Path) -> None:
-        """Writes agreement.json and agreement.md."""
+    def save(self, folder: Path) -> list[Path]:
+        """Writes agreement.json, agreement.md and a figure of each target; gives their paths."""
         settings = AgreementSettings()
         report = AgreementReport("cofinal agreement judges.csv", None, settings, self.found)
-        report.save(folder / "agreement")
+        report.save(folder / "agreement" / "agreement")
+        draw_agreement(self.found, self.judged, folder / "agreement", self.predictions)
+        return sorted((folder / "agreement").iterdir())
 
     def draw(self, number: int, folder: Path) -> None:
         """Draws the figure of one target, counted from 0, into a folder."""
@@ -130,7 +135,7 @@ def _who(one: TargetAgreement) -> Iterator[str]:
 
 
 def _how_many(one: TargetAgreement) -> Iterator[str]:
-    needed = one.needed.get("0.9")
+    needed = one.needed.get(f"{WANTED:g}")
     if one.reliability is None:
         yield "How many raters are needed can be told once two films have the marks of everyone."
     elif needed is None:
@@ -142,16 +147,26 @@ def _how_many(one: TargetAgreement) -> Iterator[str]:
         short = needed - one.reliability.judges
         enough = f"{short} more than there are" if short > 0 else "there are enough"
         raters = "one rater" if needed == 1 else f"{needed} raters"
-        yield f"A mean with reliability 0.9 needs {raters} like these: {enough}."
+        yield f"A mean with reliability {WANTED} needs {raters} like these: {enough}."
 
 
 def _again(one: TargetAgreement) -> Iterator[str]:
     for row in one.repeats:
-        yield (
-            f"{row.judge} saw {row.performances} film{'s' if row.performances > 1 else ''} twice "
-            f"unawares; two of {row.judge}'s marks must differ by {row.smallest_change:.2f} points "
-            "to mean different performances."
+        films = f"{row.performances} film{'s' if row.performances > 1 else ''}"
+        told = (
+            f"{row.judge} saw {films} twice unawares; two of {row.judge}'s marks must differ by "
+            f"{row.smallest_change:.2f} points to mean different performances"
         )
+        needed = judges_needed(row.icc, WANTED) if row.icc is not None else None
+        if needed is None:
+            yield f"{told}."
+        elif needed == 1:
+            yield f"{told}. One mark of {row.judge}'s repeats with reliability {WANTED}."
+        else:
+            yield (
+                f"{told}. The mean of {needed} marks of the same film, days apart, would repeat "
+                f"with reliability {WANTED}."
+            )
 
 
 def _model(one: TargetAgreement) -> Iterator[str]:

@@ -13,6 +13,7 @@ from cofinal.page.films import Films
 from cofinal.page.groups import groups
 from cofinal.page.marks import all_marks, trail
 from cofinal.page.moment_files import boris, eaf, moments_csv, seen, sheets_json
+from cofinal.page.raters import raters, tasks
 from cofinal.page.store import Store
 from cofinal.page.targets import targets
 
@@ -66,6 +67,16 @@ def trail_csv(store: Store, films: Films) -> str:
     return csv_text(columns, ([row[name] for name in columns] for row in trail(store)))
 
 
+def orders_csv(store: Store, films: Films) -> str:
+    """In which order each rater sees the films, and the seed that it follows from."""
+    rows = [
+        (one.name, one.seed, task.position, task.film, task.occasion)
+        for one in raters(store)
+        for task in tasks(store, one, list(films.paths()))
+    ]
+    return csv_text(("judge", "seed", "position", "film", "occasion"), rows)
+
+
 @dataclass(frozen=True)
 class Table:
     """One kind of file."""
@@ -80,6 +91,7 @@ TABLES = {
     "labels.csv": Table("One score a film, the mean of its raters: to train on.", labels_csv),
     "judges.csv": Table("Every rater's mark, for `cofinal agreement`.", judges_csv),
     "trail.csv": Table("Every change of a mark: who, when, from what to what.", trail_csv),
+    "orders.csv": Table("In which order each rater sees the films, with its seed.", orders_csv),
     "sheets.json": Table(
         "Elements in order with their times, for `--sheet`: of each film those of the rater who "
         "marked most.",

@@ -161,7 +161,8 @@ def report(folder: Path, choices: dict[str, Any], begin: Begin) -> dict[str, Any
 
     Args:
         folder: where everything goes.
-        choices: run, film, path, judges (path of the raters' marks), sheet (path or null).
+        choices: run, backbone, film, path; judges and sheet, paths of the raters' marks and of the
+            elements they saw, empty where there are none.
         begin: told which step begins.
     """
     begin(1)
@@ -176,6 +177,7 @@ def report(folder: Path, choices: dict[str, Any], begin: Begin) -> dict[str, Any
             features = scorer.checked(extract_like(video, scorer.info.recipe, on_clips=told))
     begin(2)
     out = run / "reports" / f"{film}.html"
-    judges = Path(choices["judges"]) if choices["judges"] else None
-    write_report(report_on(scorer, [(features, video)], out, ReportSettings(judges)), "html", out)
+    judges, sheet = (Path(choices[name]) if choices[name] else None for name in ("judges", "sheet"))
+    how = ReportSettings(judges, sheet=sheet)
+    write_report(report_on(scorer, [(features, video)], out, how), "html", out)
     return {"film": film}

@@ -42,6 +42,7 @@ class Store:
         self._turn = threading.Lock()
         schema = (files("cofinal.page") / "schema.sql").read_text(encoding="utf-8")
         try:
+            self.path.touch(0o600)  # it holds the raters' links
             first = self._connect()
             known = first.execute("PRAGMA user_version").fetchone()[0]
             if known > VERSION:
@@ -51,7 +52,6 @@ class Store:
             first.executescript(schema)
             first.execute(f"PRAGMA user_version = {VERSION}")
             self._idle.append(first)
-            self.path.chmod(0o600)  # it holds the raters' links
         except (sqlite3.Error, OSError) as error:
             raise CofinalError(
                 f"cannot keep marks in {self.path} ({error}); choose a folder that you may write "

@@ -27,7 +27,7 @@ def show(place: Place, request: Request) -> Response:
     from cofinal.agreement import tables
     from cofinal.page.agreeing import sentences
 
-    found, mistake = _measured(place)
+    found, mistake = measured(place)
     return page(
         request,
         "agreement.html",
@@ -41,7 +41,7 @@ def show(place: Place, request: Request) -> Response:
 
 def figure(place: Place, request: Request) -> Response:
     """The figure of one target."""
-    found, _ = _measured(place)
+    found, _ = measured(place)
     number = request.path_params["number"]
     if found is None or not 1 <= number <= len(found.found):
         return PlainTextResponse("There is no such figure.", 404)
@@ -54,7 +54,7 @@ def figure(place: Place, request: Request) -> Response:
         return Response(drawn.read_bytes(), media_type="image/png")
 
 
-def _measured(place: Place) -> tuple[Agreement | None, str]:
+def measured(place: Place) -> tuple[Agreement | None, str]:
     """The agreement, or why there is none."""
     outcome = last_outcome(place.store, place.out)
     names = {target.name for target in targets(place.store)}

@@ -14,6 +14,7 @@ from cofinal.page.access import Place, organiser_only, organiser_sends
 from cofinal.page.exports import TABLES, export
 from cofinal.page.moment_files import eaf, seen, take_in
 from cofinal.page.raters import raters
+from cofinal.page.routes.agreement import measured
 from cofinal.page.views import page
 
 
@@ -61,8 +62,12 @@ def bring(place: Place, sent: dict[str, Any], request: Request) -> dict[str, Any
 
 
 def write_all(place: Place, sent: dict[str, Any], request: Request) -> dict[str, Any]:
-    """Writes all files beside the films."""
-    return {"files": [str(path) for path in export(place.store, place.films)]}
+    """Writes all files beside the films, the agreement among them where there is any."""
+    written = export(place.store, place.films)
+    found, _ = measured(place)
+    if found is not None and found.found:
+        written += found.save(place.out)
+    return {"files": [str(path) for path in written]}
 
 
 ROUTES = [

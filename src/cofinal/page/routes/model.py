@@ -16,6 +16,7 @@ from cofinal.page import honest
 from cofinal.page.access import Place, organiser_only, organiser_sends
 from cofinal.page.comparisons import TARGET, preference_csv
 from cofinal.page.exports import labels_csv, write
+from cofinal.page.moment_files import seen
 from cofinal.page.outcomes import Outcome, last_outcome
 from cofinal.page.targets import targets
 from cofinal.page.views import page
@@ -91,11 +92,13 @@ def make_report(place: Place, sent: dict[str, Any], request: Request) -> dict[st
     found, film = _found(place), sent.get("film")
     if not isinstance(film, str):
         raise CofinalError("film is missing; reload the page")
+    elements = {one.film for one in seen(place.store) if one.end is not None}
     choices = {
         "run": found.run,
         "backbone": found.backbone,
         "film": film,
         "path": str(place.films.path(film)),
+        "sheet": str(write(place.store, place.films, "sheets.json")) if film in elements else "",
         "judges": str(write(place.store, place.films, "judges.csv"))
         if film in found.learned
         else "",
