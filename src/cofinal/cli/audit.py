@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
-from cofinal.cli.settings import MethodCommand
+from cofinal.cli.settings import MethodCommand, tell_taken
 from cofinal.errors import CofinalError
 from cofinal.progress import track
 from cofinal.settings import Between, Count
@@ -54,7 +53,6 @@ class Audit(MethodCommand):
         """Audits and prints the ranking."""
         from cofinal.audit.labels.suspects import audit_labels
         from cofinal.data.dataset import load_dataset, read_labels
-        from cofinal.data.taken import taken_for
         from cofinal.models import learns_from_judges
 
         if self.source.given or self.source.sheet:
@@ -62,7 +60,7 @@ class Audit(MethodCommand):
             raise CofinalError(f"labels are audited as judges gave them; leave out {flag}")
         preset = self.chosen_preset()
         dataset = load_dataset(self.source, learns_from_judges(preset))
-        print(taken_for(self.source), file=sys.stderr)
+        tell_taken(self.source)
         with track("auditing", 1.0) as advance:
             suspects = audit_labels(
                 dataset,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import tyro
 
-from cofinal.cli.settings import default_preset, tell_grades
+from cofinal.cli.settings import default_preset, tell_taken
 from cofinal.config import (
     BenchmarkSettings,
     DataSource,
@@ -81,14 +81,12 @@ class Benchmark:
         from cofinal.benchmark.run import run_benchmark
         from cofinal.benchmark.tables import BenchmarkResult
         from cofinal.data.dataset import load_dataset
-        from cofinal.data.taken import taken_for
         from cofinal.progress import track
         from cofinal.training.runs import data_fingerprint
 
         started = time.monotonic()
         dataset = load_dataset(self.source)
-        print(taken_for(self.source), file=sys.stderr)
-        tell_grades(dataset)
+        tell_taken(self.source)
         entries, human = self.entries(), self.human(dataset)
         if dataset.given:
             entries = with_given(entries)
@@ -128,7 +126,6 @@ class Benchmark:
         from cofinal.audit.explanations.truth import read_truth
         from cofinal.data.dataset import load_dataset
         from cofinal.data.sheets import sheet_file
-        from cofinal.data.taken import taken_for
         from cofinal.models import learns_from_judges
         from cofinal.progress import track
         from cofinal.training.runs import data_fingerprint
@@ -143,7 +140,7 @@ class Benchmark:
         entries = self.entries()
         marks = any(learns_from_judges(entry.preset) for entry in entries)
         dataset = load_dataset(self.source, marks)
-        print(taken_for(self.source), file=sys.stderr)
+        tell_taken(self.source)
         jobs = result.plan_explained(dataset, entries, self.settings)
         truth = read_truth(dataset, sheet_file(self.source), result.held_out_parts(jobs))
         what = (dataset, jobs, self.explaining, self.out)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import tyro
 
-from cofinal.cli.settings import MethodCommand, tell_grades
+from cofinal.cli.settings import MethodCommand, tell_taken
 from cofinal.config import ProtocolSettings
 from cofinal.progress import track
 
@@ -28,15 +27,13 @@ class Evaluate(MethodCommand):
     def run(self) -> int:
         """Evaluates and prints the table."""
         from cofinal.data.dataset import load_dataset
-        from cofinal.data.taken import taken_for
         from cofinal.evaluation.evaluate import evaluate
         from cofinal.models import learns_from_judges
 
         self.source.refuse_unused_sheet()
         preset = self.chosen_preset()
         dataset = load_dataset(self.source, learns_from_judges(preset))
-        print(taken_for(self.source), file=sys.stderr)
-        tell_grades(dataset)
+        tell_taken(self.source)
         with track("evaluating", 1.0) as advance:
             result = evaluate(
                 dataset,

@@ -21,7 +21,7 @@ from cofinal.errors import UsageError
 from cofinal.methods import use_method
 
 if TYPE_CHECKING:
-    from cofinal.data.dataset import Dataset
+    pass
 
 
 def meant_preset(flags: Sequence[str]) -> Preset:
@@ -57,12 +57,11 @@ def default_preset(dataset: str | None) -> str:
     return "own"
 
 
-def tell_grades(dataset: Dataset) -> None:
-    """Tells, in one line on standard error, if labels are grades themselves."""
-    from cofinal.data.taken import grades_told
+def tell_taken(source: DataSource) -> None:
+    """Tells, in one line on standard error, what columns and rows were taken for."""
+    from cofinal.data.taken import taken_for
 
-    if dataset.grades:
-        print(f"{dataset.name}: {grades_told(dataset.grades)}", file=sys.stderr)
+    print(taken_for(source), file=sys.stderr)
 
 
 @dataclass(frozen=True)

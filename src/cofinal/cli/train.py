@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import tyro
 
-from cofinal.cli.settings import MethodCommand
+from cofinal.cli.settings import MethodCommand, tell_taken
 from cofinal.config import CalibrationSettings
 
 
@@ -32,12 +31,11 @@ class Train(MethodCommand):
 
     def run(self) -> int:
         """Trains, and measures on the test split where there is one."""
-        from cofinal.data.taken import taken_for
         from cofinal.modelfolder.card import coverage_lines
         from cofinal.workflows import train_and_test
 
         preset = self.chosen_preset()
-        print(taken_for(self.source), file=sys.stderr)
+        tell_taken(self.source)
         outcome = train_and_test(
             self.source,
             preset,

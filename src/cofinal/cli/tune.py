@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from cofinal.cli.settings import MethodCommand, tell_grades
+from cofinal.cli.settings import MethodCommand, tell_taken
 from cofinal.config import ProtocolSettings, load_space
 from cofinal.progress import track
 from cofinal.settings import Between, Seed
@@ -50,7 +49,6 @@ class Tune(MethodCommand):
         from cofinal.benchmark.optuna_study import import_optuna
         from cofinal.benchmark.tuning import tune
         from cofinal.data.dataset import load_dataset
-        from cofinal.data.taken import taken_for
         from cofinal.models import learns_from_judges
 
         self.source.refuse_unused_sheet()
@@ -58,8 +56,7 @@ class Tune(MethodCommand):
         preset = self.chosen_preset()
         space = load_space(self.space, preset) if self.space else None
         dataset = load_dataset(self.source, learns_from_judges(preset))
-        print(taken_for(self.source), file=sys.stderr)
-        tell_grades(dataset)
+        tell_taken(self.source)
         with track("tuning", 1.0) as advance:
             result = tune(
                 dataset,
