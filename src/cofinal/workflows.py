@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -181,6 +181,7 @@ def report_on(
     page: Path | None,
     how: ReportSettings,
     given: Sequence[Numbers] | None = None,
+    on_refusal: Callable[[CofinalError], None] | None = None,
 ) -> Report:
     """Everything that a report shows of performances.
 
@@ -190,6 +191,8 @@ def report_on(
         page: the file that will show it; None for reports that show no videos.
         how: what goes into it.
         given: what is given of each performance, for a model that asks it.
+        on_refusal: told of a performance that cannot be explained, which is then left out; raised
+            where nobody is told.
 
     Raises:
         CofinalError: files that concern none of the performances, or do not fit the model.
@@ -208,11 +211,17 @@ def report_on(
     embed = embeds([video for _, video in seen if video], how.embed)
     performances = []
     for number, (features, video) in enumerate(seen):
-        prediction = scorer.score(features, given[number] if given else None)
-        told = explain(
-            scorer.told(prediction), features, prediction, scorer.neighbours,
-            how.method, how.width, how.moments, source,
-        )  # fmt: skip
+        try:
+            prediction = scorer.score(features, given[number] if given else None)
+            told = explain(
+                scorer.told(prediction), features, prediction, scorer.neighbours,
+                how.method, how.width, how.moments, source,
+            )  # fmt: skip
+        except CofinalError as error:
+            if on_refusal is None:
+                raise
+            on_refusal(error)
+            continue
         kept = features.keypoints
         film = read_film(video, page, embed, instants(told), kept) if video else None
         known = (human.marks_of(features.id), human.official.get(features.id, {}))

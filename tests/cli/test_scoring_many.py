@@ -51,11 +51,14 @@ def test_one_broken_file_costs_the_others_nothing(
 def test_a_report_leaves_out_what_is_broken_and_names_it(
     model: Path, performances: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = [str(performances / f"{name}.npy") for name in ("a", "broken")]
+    np.save(performances / "short.npy", np.load(performances / "a.npy")[:1])
+    files = [str(performances / f"{name}.npy") for name in ("a", "broken", "short")]
     assert main(["report", str(model), *files, "--out", "-"]) == 1
     said = capsys.readouterr()
     assert [entry["id"] for entry in json.loads(said.out)["performances"]] == ["a"]
-    assert "broken.npy" in said.err
+    assert "broken.npy is not" in said.err and "short has one clip" in said.err
+    assert main(["report", str(model), *files[1:], "--out", "-"]) == 1
+    assert "no performance is left to report on" in capsys.readouterr().err
 
 
 def test_a_performance_unlike_the_training_data_is_told_of(

@@ -135,3 +135,9 @@ def test_all_performances_of_an_archive_are_scored(
     assert [entry["id"] for entry in json.loads(capsys.readouterr().out)] == list(NAMES)
     assert main(["score", model, str(tmp_path / "all.npz" / "p03"), "--json"]) == 0
     assert [entry["id"] for entry in json.loads(capsys.readouterr().out)] == ["p03"]
+
+
+def test_features_are_a_folder_or_an_archive(tmp_path: Path, clips: dict[str, np.ndarray]) -> None:
+    np.save(tmp_path / "p00.npy", clips["p00"])
+    with pytest.raises(CofinalError, match=r"no \.npy or \.npz features in .*p00\.npy; name"):
+        load_dataset(DataSource(labels(tmp_path, NAMES), tmp_path / "p00.npy"))

@@ -304,3 +304,13 @@ def test_a_models_weights_are_insisted_on(videos: Path) -> None:
     recipe = ExtractionRecipe("i3d", input_px=64).feature_recipe("0" * 64)
     with pytest.raises(CofinalError, match=r"made with i3d weights 000000000000\.\.\., but"):
         extract_like(videos / "1.mp4", recipe, weights="random")
+
+
+def test_names_of_films_cannot_command_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a\x1b[31m.mp4").write_bytes(b"no film")
+    status = main(["extract", str(tmp_path), "--backbone", "motion", "--out", str(tmp_path / "f")])
+    said = capsys.readouterr()
+    assert status == 1 and r"a\x1b[31m.mp4 is not a video" in said.err
+    assert "\x1b" not in said.err + said.out

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from cofinal.errors import printable
 from cofinal.extraction.recipe import ExtractionRecipe
 from cofinal.settings import Between, Workers
 
@@ -93,11 +94,9 @@ class Extract:
         for id, share in summary.found_shares.items():
             print(f"{id}: the person was found in {share:.0%} of the frames")
         for remark, ids in summary.remarked().items():
-            print(f"note: {remark} ({', '.join(ids)})", file=sys.stderr)
+            print(printable(f"note: {remark} ({', '.join(ids)})"), file=sys.stderr)
         if summary.passed_over:
-            print(
-                f"passed over, convert them first: {', '.join(summary.passed_over)}",
-                file=sys.stderr,
-            )
+            passed_over = ", ".join(summary.passed_over)
+            print(printable(f"passed over, convert them first: {passed_over}"), file=sys.stderr)
         for broken in summary.broken:
             print(f"broken: {broken.reason}", file=sys.stderr)

@@ -137,7 +137,7 @@ class PerformancesCommand:
 
         if is_features(path):  # without the imports that extraction needs
             return scorer.checked(path)
-        from cofinal.errors import CofinalError
+        from cofinal.errors import CofinalError, printable
         from cofinal.extraction.backbones import SKELETON, use_backbone
         from cofinal.extraction.extractor import extract_like
         from cofinal.extraction.stills import is_stills
@@ -160,5 +160,5 @@ class PerformancesCommand:
                 on_clips=lambda done, total: advance(done / max(total, 1)),
             )
         for remark in features.remarks:
-            print(f"note: {features.id}: {remark}", file=sys.stderr)
+            print(f"note: {printable(features.id)}: {remark}", file=sys.stderr)
         return scorer.checked(features)

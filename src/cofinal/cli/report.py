@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -134,7 +135,13 @@ class ReportCommand(PerformancesCommand):
             self.width,
             self.moments,
         )
-        return report_on(scorer, seen, out, how, given), status
+        refused: list[CofinalError] = []
+        report = report_on(scorer, seen, out, how, given, refused.append)
+        for error in refused:
+            print(f"cofinal: error: {error}", file=sys.stderr)
+        if not report.performances:
+            raise CofinalError("no performance is left to report on; mend the files named above")
+        return report, 1 if refused else status
 
     def seen(self, scorer: Scorer, path: Path) -> tuple[ClipFeatures, Path | None]:
         """Features of one file, and its video where there is one."""

@@ -28,6 +28,11 @@ def is_features(path: Path) -> bool:
     return path.suffix.lower() in (ARRAY, ARCHIVE) or archive_of(path) is not None
 
 
+def is_archive(path: Path) -> bool:
+    """Whether a path is that of a file of several performances, by its name."""
+    return path.suffix.lower() == ARCHIVE and path.is_file()
+
+
 def archive_of(path: Path) -> Path | None:
     """The archive that an array's path leads into; None for a file's own path."""
     return next((up for up in path.parents if up.suffix.lower() == ARCHIVE), None)

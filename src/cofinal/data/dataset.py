@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from cofinal.config import DataSource
-from cofinal.data.archives import is_features
+from cofinal.data.archives import is_archive
 from cofinal.data.arrays import (
     clip_features,
     common_recipe,
@@ -260,7 +260,7 @@ def feature_folder(source: DataSource) -> Path:
     for folder in candidates:
         # A published data set's own folder may hold other features, in folders of their own.
         deep = source.is_csv or folder == source.features
-        if is_features(folder) or (folder.is_dir() and has_features(folder, deep)):
+        if is_archive(folder) or (folder.is_dir() and has_features(folder, deep)):
             return folder
     raise CofinalError(
         f"no .npy or .npz features in {' or '.join(map(str, candidates))}; "

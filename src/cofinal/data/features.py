@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from cofinal.data.archives import ARRAY, KEYPOINTS, archive_of, is_features, open_values
+from cofinal.data.archives import ARRAY, KEYPOINTS, archive_of, is_archive, open_values
 from cofinal.errors import CofinalError
 from cofinal.files.arrays import ArrayHeader, array_header
 from cofinal.files.atomic import atomic_path
@@ -157,7 +157,7 @@ def _check_layout(path: Path, header: ArrayHeader, size: int) -> tuple[int, int]
 def recipe_file(features: str | Path) -> Path:
     """Where a folder of features, or one archive, is described."""
     features = Path(features)
-    beside = features.parent if is_features(features) and features.is_file() else features
+    beside = features.parent if is_archive(features) else features
     return beside / RECIPE_FILE
 
 

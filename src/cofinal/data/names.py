@@ -8,7 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from cofinal.data.archives import ARCHIVE, ARRAY, KEYPOINTS, arrays_of, performances_in
+from cofinal.data.archives import (
+    ARCHIVE,
+    ARRAY,
+    KEYPOINTS,
+    arrays_of,
+    is_archive,
+    performances_in,
+)
 from cofinal.errors import CofinalError
 
 # The ending of a file, as in ids that were copied from a list of videos.
@@ -89,7 +96,7 @@ class FeatureNames:
 
 def _named(folder: Path) -> Iterator[tuple[str, Path]]:
     """Names and paths of all features."""
-    if folder.suffix.lower() == ARCHIVE and folder.is_file():
+    if is_archive(folder):
         yield from ((composed(name), folder / name) for name in arrays_of(folder))
         return
     for path in sorted(folder.rglob("*")):
