@@ -14,6 +14,8 @@ from typing import IO
 
 import pytest
 
+from cofinal.cli.main import main
+from cofinal.config import DataSource
 from cofinal.errors import CofinalError
 from cofinal.files import lock
 from cofinal.files.lock import alone_in
@@ -119,3 +121,37 @@ def test_a_place_that_cannot_be_written_gets_a_sentence(tmp_path: Path) -> None:
         alone_in(tmp_path / "file" / "run"),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train --dataset {data} --out {out}",
+        "evaluate --dataset {data} --out {out}",
+        "benchmark --dataset {data} --out {out}",
+        "tune --dataset {data} --out {out}",
+        "extract {film} --backbone motion --out {out}",
+        "data generate --out {out}",
+        "data routines --count 1 --out {out}",
+        "agreement {marks} --out {out}",
+        "import {film} --out {out}",
+    ],
+)
+def test_every_command_that_writes_into_a_folder_takes_its_lock(
+    command: str,
+    tmp_path: Path,
+    generated_source: DataSource,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder, marks, statuses = tmp_path / "out", tmp_path / "marks.csv", []
+    lines = [f"{i},{judge},score,{i + k}" for i in range(8) for k, judge in enumerate("ab")]
+    marks.write_text("\n".join(["id,judge,target,mark", *lines]) + "\n")
+    data = generated_source.dataset
+    words = command.format(data=data, out=folder, marks=marks, film=tmp_path / "a.mp4").split()
+    with alone_in(folder):
+        other = threading.Thread(target=lambda: statuses.append(main(words)))
+        other.start()
+        other.join()
+    assert statuses == [1]
+    assert f"{folder} is in use by" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == [lock.LOCK]

@@ -19,8 +19,8 @@ class Agreement:
     """Tell how reliable judges' marks are, each judge's bias, and how many judges are needed."""
 
     marks: tyro.conf.Positional[Path]
-    """CSV of judges' marks (id, judge, target, mark, and occasion if judges marked twice), score
-    sheets (.json), or a data set's folder in which such sheets lie."""
+    """CSV of judges' marks (id, judge, target, mark, and occasion if judges marked twice; or a
+    column for each judge), score sheets (.json), or a data set's folder in which such lie."""
     components: bool = field(default=False, kw_only=True)
     """Of score sheets, every component's mark instead of each judge's sums."""
     settings: tyro.conf.OmitArgPrefixes[AgreementSettings] = field(
@@ -47,6 +47,7 @@ class Agreement:
         from cofinal.agreement.model import read_predictions
         from cofinal.agreement.tables import AgreementReport
         from cofinal.data.judges import judge_marks
+        from cofinal.files.lock import alone_in
 
         if self.figures and self.out is None:
             raise CofinalError("figures need a folder; add --out FOLDER, or leave --figures out")
@@ -62,8 +63,9 @@ class Agreement:
             found,
         )
         if self.out is not None:
-            report.save(self.out / "agreement")
-        if self.figures and self.out is not None:
-            draw_agreement(found, judged, self.out, predictions)
+            with alone_in(self.out):
+                report.save(self.out / "agreement")
+                if self.figures:
+                    draw_agreement(found, judged, self.out, predictions)
         print(json.dumps(report.to_json(), indent=2) if self.json else report.markdown())
         return 0

@@ -60,6 +60,7 @@ class Generate:
     def run(self) -> int:
         """Generates and writes."""
         from cofinal.errors import CofinalError
+        from cofinal.files.lock import alone_in
         from cofinal.generated.synthetic import generate, write_dataset
 
         if self.performances * self.channels > LARGEST:
@@ -68,7 +69,8 @@ class Generate:
                 f"expected at most {LARGEST:,} together, since they are made in memory"
             )
         generated = generate(self.performances, self.channels, seed=self.seed)
-        print(f"Written: {write_dataset(self.out, generated)}")
+        with alone_in(self.out):
+            print(f"Written: {write_dataset(self.out, generated)}")
         return 0
 
 
@@ -100,14 +102,16 @@ class Routines:
 
     def run(self) -> int:
         """Generates and writes."""
+        from cofinal.files.lock import alone_in
         from cofinal.generated import FilmSettings, generate_routines, write_routines
 
         routines = generate_routines(
             self.count, self.seed, events=self.events, athletes=self.athletes
         )
         settings = FilmSettings(self.width, self.height, self.fps)
-        labels = write_routines(
-            self.out, routines, settings, workers=self.workers, show_progress=True
-        )
+        with alone_in(self.out):
+            labels = write_routines(
+                self.out, routines, settings, workers=self.workers, show_progress=True
+            )
         print(f"Written: {labels}")
         return 0

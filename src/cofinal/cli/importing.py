@@ -28,8 +28,11 @@ class Import:
 
     def run(self) -> int:
         """Imports and says what it was."""
+        from cofinal.files.lock import alone_in
         from cofinal.modelfolder.checkpoints import import_checkpoint
 
-        info = import_checkpoint(self.file, self.out, self.weights, self.target, self.score_unit)
+        how = (self.weights, self.target, self.score_unit)
+        with alone_in(self.out):
+            info = import_checkpoint(self.file, self.out, *how)
         print(f"{info.preset.method} with {info.task.channels} channels written to {self.out}")
         return 0

@@ -79,6 +79,8 @@ def _left_out(table: LabelTable, labels: Sequence[Label], targets: Sequence[str]
     """Performances without scores, other targets, and columns without a name."""
     without = Counter(name for label in labels for name in targets if name not in label.scores)
     told = [f"{count} without {name}" for name, count in without.items()]
+    if told and len(targets) > 1:
+        told[-1] += " (--targets with one name learns from all that have that one)"
     told += [target.name for target in table.targets if target.name not in targets]
     nameless = table.columns.nameless if table.columns else []
     if nameless:
