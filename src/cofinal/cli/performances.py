@@ -71,17 +71,31 @@ class PerformancesCommand:
         from cofinal.data.given import asked_numbers
         from cofinal.errors import CofinalError
 
-        asks, ids = scorer.info.given, [path.stem for path in self.performances]
+        files = self.files()
+        asks, ids = scorer.info.given, [path.stem for path in files]
         if asks is None:
             if self.given:
                 raise CofinalError(
                     f"--given {self.given[0]}: the model was trained without; leave out --given"
                 )
-            return {path: {} for path in self.performances}
+            return {path: {} for path in files}
         texts = self.given or ((str(sheet),) if sheet else ())
         numbers = asked_numbers(texts, ids, asks.rules, asks.widths)
         asks.told(numbers, ids, scorer.targets)
-        return dict(zip(self.performances, numbers, strict=True))
+        return dict(zip(files, numbers, strict=True))
+
+    def files(self) -> list[Path]:
+        """Every performance, those in archives too; a broken archive is named when it is read."""
+        from cofinal.data.archives import performances_in
+        from cofinal.errors import CofinalError
+
+        found: list[Path] = []
+        for path in self.performances:
+            try:
+                found += performances_in(path)
+            except CofinalError:
+                found.append(path)
+        return found
 
     def check_performances(self, what: str) -> None:
         """Refuses a command without performances, and flags that concern none of them."""
@@ -110,23 +124,16 @@ class PerformancesCommand:
         Returns:
             What was made, in order, and the exit status: 1 if any was refused.
         """
-        from cofinal.data.archives import performances_in
         from cofinal.errors import CofinalError
 
         made: list[Made] = []
         refused: dict[str, None] = {}
-        for path in self.performances:
+        for path in self.files():
             try:
-                inside = performances_in(path)
+                made.append(make(path))
             except CofinalError as error:
-                refused[str(error)] = None
-                continue
-            for one in inside:
-                try:
-                    made.append(make(one))
-                except CofinalError as error:
-                    named = one.stem in str(error)
-                    refused[str(error) if named else f"{one}: {error}"] = None
+                named = path.stem in str(error)
+                refused[str(error) if named else f"{path}: {error}"] = None
         for sentence in refused:
             print(f"cofinal: error: {sentence}", file=sys.stderr)
         return made, 1 if refused else 0
