@@ -137,13 +137,18 @@ def test_bad_input_gets_a_sentence(
     assert sentence in said and "Traceback" not in said
 
 
-def test_a_table_of_one_column_per_judge_is_told_what_is_read(
+def test_a_table_of_one_column_per_judge_says_what_one_of_a_mark_a_line_says(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "judges.csv"
-    path.write_text("id,J1,J2\na,5,6\n")
-    assert main(["agreement", str(path)]) == 1
-    assert "expected the columns id, judge, target, mark, each once" in capsys.readouterr().err
+    path.write_text("id,J1,J2\na,5,6\nb,7,8.5\nc,6,6\n")
+    assert main(["agreement", str(path), "--grades", "2", "--json"]) == 0
+    wide = json.loads(capsys.readouterr().out)
+    lines = ["a,J1,5", "a,J2,6", "b,J1,7", "b,J2,8.5", "c,J1,6", "c,J2,6"]
+    path.write_text("\n".join(["id,judge,mark,target", *(f"{n},score" for n in lines)]) + "\n")
+    assert main(["agreement", str(path), "--grades", "2", "--json"]) == 0
+    long = json.loads(capsys.readouterr().out)
+    assert wide == long
 
 
 @settings(max_examples=30, deadline=None)

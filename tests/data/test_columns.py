@@ -146,7 +146,9 @@ def test_performances_without_a_score_are_left_out_of_its_target_alone(tmp_path:
     data = source(tmp_path, csv("id,tes,pcs", SCORES, marks))
     assert load_dataset(data).ids == ("p0", "p2", "p4", "p5")
     assert "4 performances; targets tes, pcs" in taken_for(data)
-    assert taken_for(data).endswith("left out 2 without pcs")
+    assert taken_for(data).endswith(
+        "left out 2 without pcs (--targets with one name learns from all that have that one)"
+    )
     alone = DataSource(data.dataset, data.data, targets=("tes",))
     assert len(load_dataset(alone)) == 6
     assert {f.severity for f in check_dataset(data)} == {"warning"}
