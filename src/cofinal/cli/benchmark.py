@@ -121,8 +121,7 @@ class Benchmark:
 
     def explain(self) -> int:
         """Judges explanations, and writes `explanations.json`, `.md` and `.png`."""
-        from cofinal.audit.explanations import result
-        from cofinal.audit.explanations.tables import ExplanationResult, draw_explanations
+        from cofinal.audit.explanations import result, tables
         from cofinal.audit.explanations.truth import read_truth
         from cofinal.data.dataset import load_dataset
         from cofinal.data.sheets import sheet_file
@@ -152,7 +151,7 @@ class Benchmark:
                 truth.placements,
             )
         methods = result.measure_methods(*what, truth)
-        found = ExplanationResult(
+        found = tables.ExplanationResult(
             shlex.join(["cofinal", *sys.argv[1:]]),
             self.settings,
             self.explaining,
@@ -163,7 +162,7 @@ class Benchmark:
         )
         found.save(self.out / "explanations")
         if self.figures:
-            draw_explanations(methods, truth, self.out / "explanations.png")
+            tables.draw_explanations(methods, truth, self.out / "explanations.png")
         print(json.dumps(found.to_json(), indent=2) if self.json else found.markdown())
         return 0
 
