@@ -134,7 +134,7 @@ def subjects(world: World) -> list[Subject]:
     files |= {"a.mp4": film("mp4"), "a.pkl": authors()}
     return [
         CommandLines(
-            "command lines", {}, run_words, check_output, files, 40,
+            "command lines", {}, run_words, check_output, files, 15,
             identifier=world.dataset.ids[0],
         )
     ]  # fmt: skip

@@ -301,7 +301,7 @@ def subjects() -> list[Subject]:
             {"a.toml": (b"", lambda rng, _: mutated_text(rng, rng.choice(presets)))},
             lambda folder: load_preset(str(folder / "a.toml")),
             check_preset,
-            weight=15,
+            weight=8,
         ),
         Subject(
             "search space, TOML",
