@@ -156,8 +156,8 @@ class World:
         )
         (self.place / "sheet.csv").write_bytes(sheet)
         outcome = train_and_test(
-            self.source, self.preset, self.place / "run",
-            calibration=CalibrationSettings("part", 0.7), sheet=self.place / "sheet.csv",
+            replace(self.source, sheet=self.place / "sheet.csv"), self.preset, self.place / "run",
+            calibration=CalibrationSettings("part", 0.7),
         )  # fmt: skip
         self.model = contents(outcome.model_folder)
         [(_, job), *_] = plan_evaluation(
