@@ -14,6 +14,7 @@ from pathlib import Path
 
 import command_lines
 import films
+import given_readers
 import skeleton_readers
 import tensor_readers
 import text_readers
@@ -64,6 +65,7 @@ def all_subjects() -> list[Subject]:
     world = tensor_readers.World()
     return [
         *text_readers.subjects(),
+        *given_readers.subjects(),
         *skeleton_readers.subjects(),
         *tensor_readers.subjects(world),
         *films.subjects(),

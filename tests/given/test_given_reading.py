@@ -17,6 +17,7 @@ from cofinal.data.given import asked_numbers
 from cofinal.errors import CofinalError
 from cofinal.given.numbers import Given
 from cofinal.given.rules import read_rules
+from cofinal.modelfolder.given import GivenModel
 from shared_files import data_folder
 
 MULTIPLY = ("difficulty:multiply",)
@@ -156,17 +157,28 @@ def test_numbers_to_score_with_come_from_text_a_csv_or_a_sheet(tmp_path: Path) -
         ("absent.json", "absent.json"),
         ("FOLDER/other.csv", "no column 'difficulty' or 'base_value'"),
         ("FOLDER/others.csv", "has no line of 'x'; add one"),
+        ("FOLDER/twice.csv", "twice.csv:3: id 'x' occurs before; keep one line for each"),
         ("FOLDER/elements.csv", "has no base values of 'x'"),
     ],
 )
 def test_unfit_numbers_to_score_with_are_refused(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "other.csv").write_text("id,height\nx,3\n")
     (tmp_path / "others.csv").write_text("id,difficulty\ny,3\n")
+    (tmp_path / "twice.csv").write_text("id,difficulty\nx,3\nx,4\n")
     sheet(tmp_path, 2)
     rules = read_rules(["difficulty:multiply", "base_value:covariate"])
     with pytest.raises(CofinalError, match=sentence):
         text = text.replace("FOLDER", str(tmp_path))
         asked_numbers([text], ["x"], rules, {"difficulty": 1, "base_value": 4})
+
+
+@pytest.mark.parametrize("width", [0, -1, 2**31, True, "3", 1.0, None])
+def test_a_strangers_model_cannot_ask_for_any_number_of_numbers(width: object) -> None:
+    rule = {"name": "difficulty", "kind": "multiply", "target": None}
+    told = {"rules": [rule], "widths": {"difficulty": 1}, "readout": None}
+    assert GivenModel.from_json(told, "config.json", ("score",)).to_json()["widths"]
+    with pytest.raises(CofinalError, match="difficulty has .* numbers; expected 1 to 10000"):
+        GivenModel.from_json(told | {"widths": {"difficulty": width}}, "config.json", ("score",))
 
 
 def test_judges_marks_become_marks_of_the_execution_and_back() -> None:

@@ -19,7 +19,7 @@ from cofinal.data.findings import Finding
 from cofinal.data.labels import Label
 from cofinal.data.sheets import read_sheets, sheet_file
 from cofinal.errors import CofinalError
-from cofinal.files.tables import csv_records, finite_cell, parse_number
+from cofinal.files.tables import by_id, csv_records, finite_cell, parse_number
 from cofinal.given.numbers import Given, refuse_unfit, unfit
 from cofinal.given.rules import GivenRule
 
@@ -172,7 +172,7 @@ def _from_file(
 ) -> list[dict[str, np.ndarray]]:
     records = [] if path.suffix.lower() != ".csv" else list(csv_records(path, ("id",)))
     if records and "element" not in records[0][1]:
-        cells = {row["id"]: (where, row) for where, row in records}
+        cells = by_id(records)
         names = [name for name in widths if name in records[0][1]]
         if not names:
             raise CofinalError(f"{path} has no column {' or '.join(map(repr, widths))}")

@@ -112,6 +112,22 @@ def csv_records(path: Path, required: Sequence[str]) -> Iterator[tuple[str, dict
         yield where, dict(zip(header, cells, strict=True))
 
 
+def by_id(records: Iterable[tuple[str, dict[str, str]]]) -> dict[str, tuple[str, dict[str, str]]]:
+    """Lines of a CSV by their id, each with its place.
+
+    Raises:
+        CofinalError: an id twice.
+    """
+    found: dict[str, tuple[str, dict[str, str]]] = {}
+    for where, cells in records:
+        if cells["id"] in found:
+            raise CofinalError(
+                f"{where}: id {quoted(cells['id'])} occurs before; keep one line for each"
+            )
+        found[cells["id"]] = where, cells
+    return found
+
+
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A header and rows as CSV."""
     text = io.StringIO()

@@ -14,11 +14,15 @@ import numpy as np
 from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
 from cofinal.files.fields import record_from
+from cofinal.files.tables import member
 from cofinal.given.numbers import Given, refuse_unfit
 from cofinal.given.rules import GivenRule, check_targets
 from cofinal.models.given_readout import GivenReadout, TargetReadout
 from cofinal.records import Record
+from cofinal.settings import quoted
 
+# Numbers of one name, of which a score sheet has as many as elements.
+MOST = 10_000
 # Numbers by name, as a caller of a scorer gives them.
 Numbers = Mapping[str, Any]
 
@@ -111,25 +115,28 @@ class GivenModel(Record):
         Raises:
             CofinalError: anything else; `where` names the file.
         """
-        try:
-            rules = tuple(record_from(GivenRule, one, where) for one in value["rules"])
-            widths = {str(name): int(width) for name, width in value["widths"].items()}
-            readouts = value["readout"]
-            readout = readouts and GivenReadout(
-                tuple(one and record_from(TargetReadout, one, where) for one in readouts)
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CofinalError(f"{where} does not tell what is given ({error})") from error
+        told = member(value, "rules", (list,), where)
+        rules = tuple(record_from(GivenRule, one, where) for one in told)
+        widths = member(value, "widths", (dict,), where)
+        for name, width in widths.items():
+            if type(width) is not int or not 1 <= width <= MOST:
+                raise CofinalError(
+                    f"{where}: {name} has {quoted(width)} numbers; expected 1 to {MOST}"
+                )
+        readouts = member(value, "readout", (list, type(None)), where) or ()
+        readout = tuple(
+            None if one is None else record_from(TargetReadout, one, where) for one in readouts
+        )
         check_targets(rules, targets)
-        made = cls(rules, widths, readout or None)
+        made = cls(rules, widths, GivenReadout(readout) if readout else None)
         made.check(where, targets)
         return made
 
     def check(self, where: str, targets: tuple[str, ...]) -> None:
         """Refuses what does not fit itself or the model's targets."""
         one = {name: np.ones((1, width)) for name, width in self.widths.items()}
-        if any(width < 1 for width in self.widths.values()) or not self.rules:
-            raise CofinalError(f"{where}: no rule, or a name without a number")
+        if not self.rules:
+            raise CofinalError(f"{where}: no rule")
         given = Given(self.rules, targets, one)
         for k, target in enumerate(targets):
             covariates = given.covariates(target)

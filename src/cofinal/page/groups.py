@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cofinal.errors import CofinalError
-from cofinal.files.tables import csv_records
+from cofinal.files.tables import by_id, csv_records
 from cofinal.page.store import Store
 from cofinal.page.targets import check_name
 
@@ -36,7 +36,7 @@ def read_groups(store: Store, path: Path) -> None:
     Raises:
         CofinalError: an unreadable or faulty file.
     """
-    for where, cells in csv_records(path, ("id", "group")):
+    for where, cells in by_id(csv_records(path, ("id", "group"))).values():
         if not cells["id"]:
             raise CofinalError(f"{where}: id is empty; fill it in")
         set_group(store, cells["id"], cells["group"])
