@@ -177,7 +177,7 @@ def test_a_strangers_model_cannot_ask_for_any_number_of_numbers(width: object) -
     rule = {"name": "difficulty", "kind": "multiply", "target": None}
     told = {"rules": [rule], "widths": {"difficulty": 1}, "readout": None}
     assert GivenModel.from_json(told, "config.json", ("score",)).to_json()["widths"]
-    with pytest.raises(CofinalError, match="difficulty has .* numbers; expected 1 to 10000"):
+    with pytest.raises(CofinalError, match=r"difficulty has .* numbers; expected 1 to 10000"):
         GivenModel.from_json(told | {"widths": {"difficulty": width}}, "config.json", ("score",))
 
 
