@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from cofinal.distributions import ScoreDistribution
 from cofinal.errors import CofinalError
 from cofinal.grades import (
     GRADES,
@@ -123,3 +124,33 @@ def test_scores_without_a_range_and_too_many_grades_get_a_sentence() -> None:
         grade_edges(np.array([1.0, 1.0, 1.0, 2.0]), 4)
     with pytest.raises(CofinalError, match="'equal-with' is unknown"):
         grade_edges(np.array([1.0, 2.0]), 2, "equal-with")
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(st.integers(0, 5000), min_size=8, max_size=60, unique=False),
+    st.integers(1, 6),
+    st.sampled_from([3, 7, 100, 997]),
+)
+def test_a_label_has_one_grade_in_every_precision(
+    whole: list[int], grades: int, parts: int
+) -> None:
+    """Scores with digits that neither float64 nor float32 has, many of them edges themselves."""
+    scores = np.array(whole) / parts
+    if len(np.unique(scores)) < max(grades, 2):
+        return
+    edges = grade_edges(scores, grades)
+    kept = torch.from_numpy(edges).float()  # as in a model
+    assert (kept.double().numpy() == edges).all() and (kept.diff() > 0).all()
+    expected = grade_of(scores, edges)
+    for score in (torch.from_numpy(scores), torch.from_numpy(scores).float()):
+        for edge in (kept, torch.from_numpy(edges), kept.double()):
+            np.testing.assert_array_equal(grade_of(score, edge).numpy(), expected)
+    np.testing.assert_array_equal(grade_of(scores, kept.numpy()), expected)
+    assert (np.diff(expected[np.argsort(scores)]) >= 0).all()
+    assert np.bincount(expected, minlength=grades).all()
+    # Every label once more as a sharp prediction: what is printed is the true grade.
+    points = np.stack([scores, scores], -1)
+    levels = np.broadcast_to([0.0, 1.0], points.shape)
+    printed = ScoreDistribution(levels, points, kept.double().numpy()).grade - 1
+    np.testing.assert_array_equal(printed, expected)

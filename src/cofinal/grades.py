@@ -35,12 +35,13 @@ def grade_edges(
         margin: how far the outer grades reach beyond the training scores, as a share of the range.
 
     Returns:
-        (G + 1,) strictly increasing edges in points, float64.
+        (G + 1,) strictly increasing edges in points: float64, but numbers that float32 has, since
+        a model keeps them so.
 
     Raises:
         CofinalError: constant scores, or too few distinct scores for so many equal-count grades.
     """
-    scores = np.asarray(scores, dtype=np.float64)
+    scores = as_kept(scores)
     low, high = float(scores.min()), float(scores.max())
     if not low < high:
         raise CofinalError(
@@ -49,7 +50,7 @@ def grade_edges(
         )
     outer_low, outer_high = low - margin * (high - low), high + margin * (high - low)
     if spacing == "equal-width":
-        return np.linspace(outer_low, outer_high, grades + 1)
+        return as_kept(np.linspace(outer_low, outer_high, grades + 1))
     if spacing != "equal-count":
         raise CofinalError(
             f"grade spacing {spacing!r} is unknown; use 'equal-width' or 'equal-count'"
@@ -61,10 +62,20 @@ def grade_edges(
             "ask for fewer grades or for 'equal-width' ones"
         )
     inner = np.quantile(scores, np.arange(1, grades) / grades)
-    counts = np.bincount((scores[:, None] >= inner).sum(1), minlength=grades)
+    edges = as_kept(np.array([outer_low, *inner, outer_high]))
+    counts = np.bincount(grade_of(scores, edges), minlength=grades)
     if not counts.all() or len(distinct) == grades:
-        inner = _cuts_between(scores, grades)
-    return np.concatenate([[outer_low], inner, [outer_high]])
+        edges[1:-1] = _cuts_between(scores, grades)
+    return edges
+
+
+def as_kept(points: Any) -> np.ndarray:
+    """Scores or edges, as float64, rounded to what float32 has: the precision of all grades.
+
+    A label that is itself an edge must not change its grade by the one being rounded and the other
+    not; so edges are numbers of float32 from the start, and scores are rounded to be compared.
+    """
+    return np.asarray(points).astype(np.float32).astype(np.float64)
 
 
 def _cuts_between(scores: np.ndarray, grades: int) -> np.ndarray:
@@ -84,7 +95,9 @@ def _cuts_between(scores: np.ndarray, grades: int) -> np.ndarray:
         taken = below[cuts[-1]] if cuts else 0
         wanted = taken + (len(scores) - taken) / (grades - grade + 1)
         cuts.append(first + int(np.abs(allowed - wanted).argmin()))
-    return (distinct[cuts] + distinct[np.add(cuts, 1)]) / 2
+    lower, upper = distinct[cuts], distinct[np.add(cuts, 1)]
+    middle = as_kept((lower + upper) / 2)
+    return np.where(middle > lower, middle, upper)
 
 
 def usual_edges(scores: np.ndarray, grades: int = GRADES) -> np.ndarray:
@@ -93,11 +106,11 @@ def usual_edges(scores: np.ndarray, grades: int = GRADES) -> np.ndarray:
     Raises:
         CofinalError: constant scores.
     """
+    scores = as_kept(scores)
     if len(np.unique(scores)) >= grades:
         return grade_edges(scores, grades)
     low, *_, high = grade_edges(scores, 1)
-    inner = np.quantile(np.asarray(scores, dtype=np.float64), np.arange(1, grades) / grades)
-    return np.array([low, *inner, high])
+    return as_kept([low, *np.quantile(scores, np.arange(1, grades) / grades), high])
 
 
 def own_grades(scores_NK: np.ndarray) -> int | None:
@@ -127,11 +140,12 @@ def unit_edges(edges: Any) -> Any:
 def grade_of(score: Any, edges: Any) -> Any:
     """The grade, 0..G-1, of each score (..., K); scores beyond the ends go to the outer ones.
 
-    A model keeps its edges as float32. NumPy scores are compared in that precision, since a label
-    that is itself an edge must not change its grade by being rounded.
+    Both are compared as float32, whatever they come as; see `as_kept`.
     """
     if isinstance(score, np.ndarray | float):
         score, edges = np.float32(score), np.float32(edges)
+    else:
+        score, edges = score.float(), edges.float()
     return (score[..., None] >= edges[..., 1:-1]).sum(-1)
 
 

@@ -68,6 +68,12 @@ def test_years_ranks_and_start_numbers_are_no_scores(tmp_path: Path, column: lis
     assert "targets TES, artistry; groups number (numbers); no test split" in taken_for(data)
 
 
+@pytest.mark.parametrize("name", ["total_score", "Final score", "judge-mark", "POINTS", "pcs"])
+def test_whole_numbers_are_scores_where_they_are_called_so(tmp_path: Path, name: str) -> None:
+    data = source(tmp_path, csv(f"id,athlete,{name}", [0, 1, 2, 3, 4, 5], RANKS))
+    assert f"target {name}; groups athlete (numbers)" in taken_for(data)
+
+
 def test_the_only_column_of_numbers_is_the_target(tmp_path: Path) -> None:
     data = source(tmp_path, csv("id,grs,coach", RANKS, list("abcabc")))
     assert taken_for(data) == "labels.csv: 6 performances; target grs; groups coach; no test split"

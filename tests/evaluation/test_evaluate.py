@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import KFold
 
 import cofinal.evaluation.predictions as module
 from cofinal.cli.main import main
@@ -18,6 +20,7 @@ from cofinal.config import Preset, ProtocolSettings, TrainingSettings
 from cofinal.data.dataset import Dataset
 from cofinal.errors import CofinalError
 from cofinal.evaluation import learned
+from cofinal.evaluation.estimators import evaluate_estimator
 from cofinal.evaluation.evaluate import OnProgress, evaluate
 from cofinal.evaluation.folds import make_folds
 from cofinal.evaluation.result import EvaluationResult
@@ -352,3 +355,23 @@ def test_folds_leave_the_official_test_part_out_unless_it_is_asked_for(
 def test_test_performances_are_included_only_in_folds() -> None:
     with pytest.raises(CofinalError, match="include_test is for folds, and protocol 'final'"):
         ProtocolSettings("final", include_test=True)
+
+
+class Silent(BaseEstimator):
+    """A regressor of others that cannot answer the fourth performance it is asked for."""
+
+    def fit(self, clips: Any, scores: Any) -> Silent:
+        return self
+
+    def predict(self, clips: Any) -> np.ndarray:
+        answer = np.arange(len(clips), dtype=float)
+        answer[3] = np.nan
+        return answer
+
+
+def test_an_estimator_that_answers_no_number_is_told_with_the_performance(
+    generated: Dataset,
+) -> None:
+    score_N = generated.scores[:, 0]
+    with pytest.raises(CofinalError, match="Silent predicts nan points of score for performance 3"):
+        evaluate_estimator(Silent(), list(generated.clips), score_N, cv=KFold(2))

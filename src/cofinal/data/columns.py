@@ -20,7 +20,7 @@ from cofinal.files.tables import comma_advice, parse_number
 # Columns with a fixed meaning, in capitals or not.
 RESERVED = ("id", "split", "category")
 # What a column of scores is called, beside the targets of published data sets.
-CALLED_SCORE = {"score", "scores", "mark", "marks", "points", "total score", "final score"}
+CALLED_SCORE = {"score", "scores", "mark", "marks", "points"}
 # What pandas calls the columns of a file that have no name.
 NAMELESS = re.compile(r"(Unnamed: \d+)?")
 
@@ -134,7 +134,7 @@ def _found_targets(
     path: Path, cells: Mapping[str, Cells], numeric: Sequence[str]
 ) -> tuple[str, ...]:
     """The targets, where none are named."""
-    called = [name for name in cells if cells[name] and name.casefold() in _called_score()]
+    called = [name for name in cells if cells[name] and _is_called_score(name)]
     broken = [name for name in numeric if not _all_whole(cells[name])]
     found = tuple(name for name in cells if name in called or name in broken)
     if found:
@@ -155,7 +155,17 @@ def _all_whole(cells: Cells) -> bool:
     return all(v is None or not math.isfinite(v) or v.is_integer() for v in values)
 
 
+def _is_called_score(name: str) -> bool:
+    """Whether a column is called like a published target, or something score, such as total_score.
+
+    >>> [_is_called_score(name) for name in ("Final score", "pcs", "mark_2", "athlete")]
+    [True, True, False, False]
+    """
+    words = re.sub(r"[\s_.-]+", " ", name.casefold()).split()
+    return " ".join(words) in _published_targets() or bool(words and words[-1] in CALLED_SCORE)
+
+
 @cache
-def _called_score() -> frozenset[str]:
+def _published_targets() -> frozenset[str]:
     targets = [target for name in card_names() for target in load_card(name).targets]
-    return frozenset(CALLED_SCORE | {target.name.casefold() for target in targets})
+    return frozenset(target.name.casefold() for target in targets)

@@ -21,6 +21,7 @@ from cofinal.errors import CofinalError
 from cofinal.evaluation.evaluate import evaluate as evaluate_method
 from cofinal.evaluation.evaluate import summarise
 from cofinal.evaluation.folds import make_folds
+from cofinal.evaluation.predictions import refuse_not_finite
 from cofinal.evaluation.result import EvaluationResult
 
 
@@ -190,12 +191,13 @@ def _held_out(
         read = fitted.predict_execution if asked else fitted.predict
         answer = np.asarray(read(others, **asked), dtype=float)
         shape = (len(held_out), len(dataset.targets))
-        if answer.size != shape[0] * shape[1] or not np.isfinite(answer).all():
+        if answer.size != shape[0] * shape[1]:
             raise CofinalError(
-                f"{type(estimator).__name__} answers {answer.shape} values; expected finite ones "
-                f"of shape {shape}"
+                f"{type(estimator).__name__} answers {answer.shape} values; expected {shape}"
             )
-        predictions[times_N[held_out], held_out] = answer.reshape(shape)
+        answer = answer.reshape(shape)
+        refuse_not_finite(answer, dataset.subset(held_out), type(estimator).__name__)
+        predictions[times_N[held_out], held_out] = answer
         times_N[held_out] += 1
     return predictions
 

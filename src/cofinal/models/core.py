@@ -131,7 +131,8 @@ class CoRe(AssessmentModel):
     def prepare(self, clips: Sequence[Tensor], labels: Labels[np.ndarray]) -> None:
         """Learns score range, groups of differences and principal components; picks exemplars."""
         self.learn_range(labels.scores_NK)
-        unit_NK = to_unit_score(labels.scores_NK, self.range_K2.double().numpy())
+        # In the arithmetic of training, so that a difference that is an edge stays one.
+        unit_NK = to_unit_score(labels.scores_NK.astype(np.float32), self.range_K2.numpy())
         groups = 2**self.settings.depth
         difference_KR = np.stack([difference_edges(column, groups) for column in unit_NK.T])
         self.difference_edges_KR.copy_(torch.from_numpy(difference_KR))
