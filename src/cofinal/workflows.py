@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +25,7 @@ from cofinal.evaluation.result import EvaluationResult
 from cofinal.explain.aligner import Aligner
 from cofinal.explain.aligner_fit import fit_aligner
 from cofinal.explain.neighbours import NeighbourIndex
+from cofinal.files.atomic import keep
 from cofinal.files.lock import alone_in
 from cofinal.modelfolder.folder import save_model
 from cofinal.modelfolder.given import GivenModel, Numbers
@@ -110,7 +112,8 @@ def train_and_test(
         result = measure_model(model, held_out, info)
         info = replace(info, measured=result.to_json())
         save_model(model, info, model_folder, index, aligner)
-        result.save(folder, held_out)  # last: a run with a result is a finished run
+        # Last: a run with a result is a finished run.
+        keep(partial(result.save, folder, held_out))
         return Outcome(model_folder, result, info.coverage)
 
 

@@ -129,3 +129,26 @@ def test_output_that_a_disk_cannot_take_gets_a_sentence() -> None:
         )
     assert done.returncode == 1
     assert done.stderr == "cofinal: error: no room left on the disk; free some, and try again\n"
+
+
+@pytest.mark.filterwarnings("always")
+def test_a_result_that_cannot_be_kept_is_told_all_the_same(
+    generated_source: DataSource,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What took hours must not be lost because the last small file has no room."""
+    written = os.replace
+
+    def full_at_last(source: Path, target: Path) -> None:
+        if Path(target).name in ("result.json", "benchmark.json"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written(source, target)
+
+    monkeypatch.setattr(os, "replace", full_at_last)
+    for command, shown in (("train", "Model: "), ("evaluate", "kfold"), ("benchmark", "| ridge |")):
+        assert main(words(command, generated_source, tmp_path / command)) == 0
+        said = capsys.readouterr()
+        assert shown in said.out
+        assert "warning: the result is not kept: no room left on the disk" in said.err

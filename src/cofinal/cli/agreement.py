@@ -6,12 +6,14 @@ import json
 import shlex
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import tyro
 
 from cofinal.config import AgreementSettings
 from cofinal.errors import CofinalError
+from cofinal.files.atomic import keep
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Agreement:
         )
         if self.out is not None:
             with alone_in(self.out):
-                report.save(self.out / "agreement")
+                keep(partial(report.save, self.out / "agreement"))
                 if self.figures:
                     draw_agreement(found, judged, self.out, predictions)
         print(json.dumps(report.to_json(), indent=2) if self.json else report.markdown())

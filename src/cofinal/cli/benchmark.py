@@ -24,6 +24,7 @@ from cofinal.config import (
     preset_names,
 )
 from cofinal.errors import CofinalError
+from cofinal.files.atomic import keep
 from cofinal.methods import method_names, settings_class, use_method
 from cofinal.settings import Workers
 
@@ -113,7 +114,7 @@ class Benchmark:
             human=human,
             published=self.published(),
         )
-        found.save(self.out / "benchmark")
+        keep(lambda: found.save(self.out / "benchmark"))
         if self.figures:
             draw_figures(protocols, self.out / "figures", human)
         print(json.dumps(found.to_json(), indent=2) if self.json else found.markdown())
@@ -137,8 +138,7 @@ class Benchmark:
         if self.source.given:
             raise CofinalError("explanations are judged of videos alone; leave out --given")
         entries = self.entries()
-        marks = any(learns_from_judges(entry.preset) for entry in entries)
-        dataset = load_dataset(self.source, marks)
+        dataset = load_dataset(self.source, any(learns_from_judges(e.preset) for e in entries))
         tell_taken(self.source)
         jobs = result.plan_explained(dataset, entries, self.settings)
         truth = read_truth(dataset, sheet_file(self.source), result.held_out_parts(jobs))
@@ -160,7 +160,7 @@ class Benchmark:
             truth,
             time.monotonic() - started,
         )
-        found.save(self.out / "explanations")
+        keep(lambda: found.save(self.out / "explanations"))
         if self.figures:
             tables.draw_explanations(methods, truth, self.out / "explanations.png")
         print(json.dumps(found.to_json(), indent=2) if self.json else found.markdown())

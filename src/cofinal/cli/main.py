@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -91,7 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     status = 0
     try:
-        status = run(arguments)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            status = run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output, for example `head`, has seen enough
         _forget_output()
@@ -122,6 +125,11 @@ def failed(error: Exception) -> int:
         raise error
     print(f"cofinal: error: {told}", file=sys.stderr)
     return 2 if isinstance(error, UsageError) else 1
+
+
+def _warn(message: Warning | str, *_: Any) -> None:
+    """Tells a warning without the place in the code that it comes from."""
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def _forget_output() -> None:

@@ -6,10 +6,10 @@ Letters: R repeats, N performances, K targets.
 from __future__ import annotations
 
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ import numpy as np
 from cofinal.config import Preset, ProtocolSettings
 from cofinal.data.dataset import Dataset
 from cofinal.distributions import ScoreDistribution
-from cofinal.errors import NoRoomError
 from cofinal.evaluation.folds import group_values, note_on_test_split, plan_folds
 from cofinal.evaluation.grading import Told, read_folds
 from cofinal.evaluation.predictions import FoldJob
@@ -26,6 +25,7 @@ from cofinal.evaluation.resampling import Units
 from cofinal.evaluation.result import EvaluationResult, execution_measures, measure
 from cofinal.evaluation.runner import run_jobs
 from cofinal.evaluation.store import Finished, Store
+from cofinal.files.atomic import keep
 from cofinal.training.runs import begin, code_version, data_fingerprint
 
 # Told what is done: name of the fold, trainings done, trainings in all.
@@ -65,10 +65,7 @@ def evaluate(
             begin(store.folder, {"command": "evaluate", "preset": preset.to_json()})
         result = run_evaluation(dataset, preset, protocol, jobs, store, on_progress, after_fold)
         if store.folder:
-            try:
-                result.save(store.folder, dataset)
-            except NoRoomError as error:  # what was measured is told all the same
-                warnings.warn(f"the result is not kept: {error}", stacklevel=2)
+            keep(partial(result.save, store.folder, dataset))
     return result
 
 

@@ -7,7 +7,8 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,14 @@ def _refusal(path: Path, error: OSError) -> CofinalError:
     return CofinalError(
         f"cannot write {path}: {error.strerror or error}; choose a folder you may write to"
     )
+
+
+def keep(write: Callable[[], None]) -> None:
+    """Writes a result; where a disk has no room it is told all the same, with a warning."""
+    try:
+        write()
+    except NoRoomError as error:
+        warnings.warn(f"the result is not kept: {error}", stacklevel=3)
 
 
 def write_text(path: str | Path, text: str) -> None:
