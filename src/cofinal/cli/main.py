@@ -127,7 +127,7 @@ def failed(error: Exception) -> int:
     return 2 if isinstance(error, UsageError) else 1
 
 
-def _warn(message: Warning | str, *_: Any) -> None:
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     """Tells a warning without the place in the code that it comes from."""
     print(f"warning: {message}", file=sys.stderr)
 
