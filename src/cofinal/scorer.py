@@ -26,6 +26,7 @@ from cofinal.given.numbers import Given
 from cofinal.modelfolder.folder import load_model, save_model
 from cofinal.modelfolder.given import Numbers
 from cofinal.modelfolder.info import ModelInfo
+from cofinal.modelfolder.naming import find_model
 from cofinal.models.ensemble import Ensemble
 from cofinal.models.given_answer import GivenAnswer
 from cofinal.models.inference import assess_all
@@ -91,10 +92,20 @@ class Scorer:
         folder: str | Path,
         confidence: float | None = None,
         device: str | torch.device = "cpu",
+        download: bool = False,
     ) -> Scorer:
-        """Loads a model folder; see `load_model` and the class for arguments and errors."""
-        scorer = cls(*load_model(folder), confidence, device)
-        scorer.folder = Path(folder)
+        """Loads a model; see `load_model` and the class for arguments and errors.
+
+        Args:
+            folder: a model folder, the name of a model that comes with the package ("fisv"), or
+                OWNER/NAME of one on a hub (extra `hub`).
+            confidence: of the intervals.
+            device: where it computes.
+            download: the user's yes to fetching a hub's model.
+        """
+        found = find_model(folder, download)
+        scorer = cls(*load_model(found), confidence, device)
+        scorer.folder = found
         return scorer
 
     def save(self, folder: str | Path, neighbours: bool = True) -> None:

@@ -51,7 +51,7 @@ class Explain(PerformancesCommand):
         self.check_performances("explain")
         scorer = self.scorer()
         index = scorer.neighbours
-        source = element_source(self.sheet, self.model, scorer.info)
+        source = element_source(self.sheet, scorer.folder or self.model, scorer.info)
         how = (self.method, self.width, self.moments)
         numbers = self.numbers(scorer, self.sheet)
 

@@ -30,6 +30,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "data generate": ("data", "Generate", "write generated performances with known scores"),
     "data routines": ("data", "Routines", "write generated films of judged routines"),
     "agreement": ("agreement", "Agreement", "tell whether judges agree, and a model with them"),
+    "models": ("models", "Models", "list the models that come with the package"),
+    "publish": ("publishing", "Publish", "lay a model out as hubs of models expect it"),
     "export": ("exporting", "Export", "write a model as one file that runs without this package"),
     "import": ("importing", "Import", "turn a checkpoint of the authors' programs into a model"),
 }

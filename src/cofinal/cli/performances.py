@@ -27,7 +27,8 @@ class PerformancesCommand:
     """Base of commands that read videos or clip features for a trained model."""
 
     model: tyro.conf.Positional[Path]
-    """Model folder."""
+    """Model folder, a model that comes with the package (`cofinal models`), or OWNER/NAME of one on
+    a hub (extra `hub`)."""
     performances: tyro.conf.Positional[tuple[Path, ...]]
     """One or more video files, or .npy or .npz files of clip features."""
     model_class: str | None = field(default=None, kw_only=True)
@@ -43,7 +44,7 @@ class PerformancesCommand:
     precision: Literal["float32", "bfloat16"] = field(default="float32", kw_only=True)
     """For videos: arithmetic of the backbone; bfloat16 is faster."""
     download: bool = field(default=False, kw_only=True)
-    """For videos: say yes to fetching published weights that are not in the cache folder."""
+    """Say yes to fetching what is not here: for videos published weights, and a hub's model."""
 
     given: tuple[str, ...] = field(default=(), kw_only=True)
     """For a model that was trained with --given: NAME=NUMBER for all performances, or a file: a CSV
@@ -59,7 +60,7 @@ class PerformancesCommand:
 
         if self.model_class:
             use_method(self.model_class)
-        return Scorer.load(self.model, confidence, device)
+        return Scorer.load(self.model, confidence, device, self.download)
 
     def numbers(self, scorer: Scorer, sheet: Path | None = None) -> dict[Path, Numbers]:
         """What is given of each performance, checked before anything costs time.
@@ -107,8 +108,12 @@ class PerformancesCommand:
 
         if not all(is_features(path) for path in self.performances):
             return
+        from cofinal.modelfolder.naming import is_hub_id
+
         defaults = {f.name: f.default for f in fields(self)}
         for name in self.only_for_videos:
+            if name == "download" and is_hub_id(self.model):
+                continue
             if getattr(self, name) != defaults[name]:
                 flag = name.replace("_", "-")
                 raise CofinalError(

@@ -65,6 +65,8 @@ def measured_text(info: ModelInfo) -> str:
     if not info.quality:
         return "Not measured: the data had no test split. `cofinal evaluate` measures by folds."
     lines = [*map(quality_line, info.quality), *coverage_lines(info.coverage)]
+    if info.measured.get("protocol") not in (None, "final"):
+        lines.append("Measured by folds, of models like this one trained without the performance")
     return "\n".join(f"- {line}" for line in lines)
 
 

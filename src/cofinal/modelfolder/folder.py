@@ -38,6 +38,7 @@ def save_model(
     folder: str | Path,
     neighbours: NeighbourIndex | None = None,
     aligner: Aligner | None = None,
+    half: bool = False,
 ) -> None:
     """Writes a model folder. What another model left there goes; a kill leaves no mixture.
 
@@ -47,9 +48,10 @@ def save_model(
         folder: where; made if missing.
         neighbours: the training performances, where explanations may name them.
         aligner: what places elements in time.
+        half: whether large tensors are kept as float16; scores are then rounded.
     """
     folder = Path(folder)
-    contents = {WEIGHTS: weight_bytes(model)}
+    contents = {WEIGHTS: weight_bytes(model, half)}
     if info.calibration:
         contents[CALIBRATION] = json_text(info.calibration.to_json()).encode()
     if neighbours is not None:

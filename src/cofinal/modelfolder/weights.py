@@ -27,6 +27,8 @@ from cofinal.settings import quoted
 WEIGHTS = "model.safetensors"
 # Building makes tensors on the way: several times what remains, and a few of fixed size.
 TEMPORARY, SPARE = 4, 2**20
+# Numbers of a tensor from which on it may be kept as float16.
+LARGE = 1024
 # How safetensors names the kinds of numbers that a model may have.
 KINDS = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
@@ -34,9 +36,18 @@ KINDS = {
 }  # fmt: skip
 
 
-def weight_bytes(model: Ensemble) -> bytes:
-    """All tensors of a model as safetensors, numbers in float32 whatever it computed in."""
-    return save({name: _plain(tensor) for name, tensor in model.state_dict().items()})
+def weight_bytes(model: Ensemble, half: bool = False) -> bytes:
+    """All tensors of a model as safetensors, numbers in float32 whatever it computed in.
+
+    Args:
+        model: the trained members.
+        half: whether large tensors are float16, which takes half the room and rounds scores.
+    """
+    tensors = {name: _plain(tensor) for name, tensor in model.state_dict().items()}
+    if half:
+        large = [n for n, t in tensors.items() if t.is_floating_point() and t.numel() >= LARGE]
+        tensors |= {name: tensors[name].half() for name in large}
+    return save(tensors)
 
 
 def _plain(tensor: Tensor) -> Tensor:
@@ -104,7 +115,8 @@ def check_header(found: dict[str, Tensor], preset: Preset, task: Task, members: 
     except RuntimeError as error:
         raise CofinalError(f"{WEIGHTS} is not of this configuration: {_line(error)}") from error
     for name, kind in kinds.items():
-        if first[name].dtype != kind:
+        halved = kind is torch.float32 and first[name].dtype is torch.float16
+        if first[name].dtype != kind and not halved:
             raise CofinalError(f"{WEIGHTS}: {name} is {first[name].dtype}, expected {kind}")
     return numbers
 
