@@ -115,8 +115,9 @@ def check_header(found: dict[str, Tensor], preset: Preset, task: Task, members: 
     except RuntimeError as error:
         raise CofinalError(f"{WEIGHTS} is not of this configuration: {_line(error)}") from error
     for name, kind in kinds.items():
-        halved = kind is torch.float32 and first[name].dtype is torch.float16
-        if first[name].dtype != kind and not halved:
+        found_kind, large = first[name].dtype, first[name].numel() >= LARGE
+        halved = large and (found_kind, kind) == (torch.float16, torch.float32)
+        if found_kind != kind and not halved:
             raise CofinalError(f"{WEIGHTS}: {name} is {first[name].dtype}, expected {kind}")
     return numbers
 
