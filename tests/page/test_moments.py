@@ -62,6 +62,13 @@ def test_moments_that_cannot_be(organiser: Visitor, wrong: dict) -> None:
     assert not all_moments(organiser.place.store)
 
 
+def test_names_used_before_are_offered_to_who_used_them(organiser: Visitor) -> None:
+    ana, ben = organiser.invite("Ana"), organiser.invite("Ben")
+    moment(ana, "split leap", 0.2)
+    assert '<option value="split leap">' in ana.get("/rate/2").text
+    assert "split leap" not in ben.get("/rate/2").text
+
+
 def test_nobody_changes_moments_of_others(organiser: Visitor) -> None:
     ana, ben = organiser.invite("Ana"), organiser.invite("Ben")
     (own,) = moment(ana, "leap", 0.2)

@@ -89,11 +89,11 @@ class Table:
 
 TABLES = {
     "labels.csv": Table("One score a film, the mean of its raters: to train on.", labels_csv),
-    "judges.csv": Table("Every rater's mark, for `cofinal agreement`.", judges_csv),
+    "judges.csv": Table("Every rater's mark, for cofinal agreement.", judges_csv),
     "trail.csv": Table("Every change of a mark: who, when, from what to what.", trail_csv),
     "orders.csv": Table("In which order each rater sees the films, with its seed.", orders_csv),
     "sheets.json": Table(
-        "Elements in order with their times, for `--sheet`: of each film those of the rater who "
+        "Elements in order with their times, for --sheet: of each film those of the rater who "
         "marked most.",
         sheets_json,
         "application/json",

@@ -42,6 +42,7 @@ export class Moments {
     const jump = button(when, `Show ${one.name} at ${when}`, () => this.jump(one.start));
     jump.className = "time";
     const name = field(one.name, `Name, at ${when}`, 80, (name) => this.save({ ...one, name }));
+    name.setAttribute("list", "names"); // those that this rater has used before
     const note = field(one.note, `Note on ${one.name}, at ${when}`, 1000, (note) => this.save({ ...one, note }));
     note.placeholder = "note";
     const remove = button("✕", `Remove ${one.name} at ${when}`, () => this.save({ ...one, removed: true }));

@@ -25,10 +25,10 @@ from cofinal.settings import quoted
 # What needs nothing but the films comes first.
 BACKBONES = {
     "motion": "how the picture moves; needs nothing else, for cameras that stand still",
-    "frames": "what single pictures show; needs the extra `frames`",
+    "frames": "what single pictures show; needs the extra frames",
     "motion+frames": "both",
     "pose": "the joints of one person in full view; its networks must have been fetched once by "
-    "`cofinal extract --backbone pose --download`",
+    "cofinal extract --backbone pose --download",
 }
 LEARNED = {
     "marks": "the mean of the raters' marks",

@@ -14,7 +14,7 @@ from cofinal.files.tables import finite
 from cofinal.page.access import Place, place_of, rater_only, rater_sends, stranger
 from cofinal.page.exports import mean_scores
 from cofinal.page.marks import give_mark, marks_of, target_named
-from cofinal.page.moments import change_moment, moments_of
+from cofinal.page.moments import all_moments, change_moment, moments_of
 from cofinal.page.outcomes import last_outcome
 from cofinal.page.ranges import send_file
 from cofinal.page.raters import Rater, Task, tasks
@@ -67,6 +67,7 @@ def rate(place: Place, request: Request, rater: Rater) -> Response:
         fps=facts.fps,
         made=facts.why_not is not None,
         moments=moments_of(place.store, rater, task.film),
+        names=sorted({one.name for one in all_moments(place.store) if one.judge == rater.name}),
     )
 
 
