@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import (
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -24,6 +28,7 @@ from cofinal.page.server import LOOPBACK, listen
 
 uvicorn = pytest.importorskip("uvicorn", reason="the page is served by uvicorn")
 pytestmark = needs_browser
+PASSING = (NoSuchElementException, StaleElementReferenceException)
 MARKED, TRAINING_PATIENCE = 8, 240
 PATHS = ("/", "/agreement", "/ranking", "/export", "/model", "/rate/1", "/compare", "/done")
 # What a screen reader would have no name for.
@@ -53,7 +58,9 @@ class Visit:
 
     def until(self, holds: Callable[[Any], Any], patience: float = PATIENCE) -> Any:
         """Waits until something holds."""
-        return WebDriverWait(self.browser, patience).until(holds)
+        # A page that is just left is asked again.
+        wait = WebDriverWait(self.browser, patience, ignored_exceptions=PASSING)
+        return wait.until(holds)
 
     def until_path(self, path: str) -> None:
         """Waits until a page is there and its script has run."""
@@ -143,8 +150,11 @@ def mark_moments(visit: Visit, field: Any) -> None:
     visit.one("[data-do=slower]").click()
     assert visit.browser.execute_script(f"return {video}.playbackRate") == 0.75
     name = visit.one("#moments li input")
-    name.clear()
-    name.send_keys("split leap", Keys.TAB)
+    name.send_keys(Keys.CONTROL + "a")
+    name.send_keys(Keys.BACKSPACE, Keys.ENTER)
+    assert name.get_property("value") == "moment"  # a name cannot be taken away
+    name.send_keys(Keys.CONTROL + "a")
+    name.send_keys("split leap", Keys.ENTER)
     visit.until(lambda _: "split leap" in {one.name for one in all_moments(visit.place.store)})
     field.click()
 

@@ -41,7 +41,10 @@ export class Moments {
     const when = one.end === null ? clock(one.start) : `${clock(one.start)} – ${clock(one.end)}`;
     const jump = button(when, `Show ${one.name} at ${when}`, () => this.jump(one.start));
     jump.className = "time";
-    const name = field(one.name, `Name, at ${when}`, 80, (name) => this.save({ ...one, name }));
+    const name = field(one.name, `Name, at ${when}`, 80, (text) => {
+      if (text) this.save({ ...one, name: text });
+      else name.value = one.name; // without a name nobody would know what it was
+    });
     name.setAttribute("list", "names"); // those that this rater has used before
     const note = field(one.note, `Note on ${one.name}, at ${when}`, 1000, (note) => this.save({ ...one, note }));
     note.placeholder = "note";
