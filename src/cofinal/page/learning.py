@@ -70,8 +70,13 @@ def learn(folder: Path, choices: dict[str, Any], begin: Begin) -> dict[str, Any]
     preset, protocol = load_preset(PRESET), _protocol(dataset)
     begin(2)
     with track("testing", 1.0) as advance:
-        told: Callable[[str, int, int], None] = lambda name, done, total: advance(done / total)  # noqa: E731
-        result = evaluate(dataset, preset, protocol, run / "evaluation", told)
+        result = evaluate(
+            dataset,
+            preset,
+            protocol,
+            run / "evaluation",
+            lambda _, done, total: advance(done / total),
+        )
     begin(3)
     outcome = train_and_test(
         source, preset, run / "training", calibration=_calibration(dataset, protocol)
@@ -173,8 +178,13 @@ def report(folder: Path, choices: dict[str, Any], begin: Begin) -> dict[str, Any
         features = timed_by(scorer.checked(kept), video)
     else:
         with track("watching", 1.0) as advance:
-            told: Callable[[int, int], None] = lambda done, total: advance(done / max(total, 1))  # noqa: E731
-            features = scorer.checked(extract_like(video, scorer.info.recipe, on_clips=told))
+            features = scorer.checked(
+                extract_like(
+                    video,
+                    scorer.info.recipe,
+                    on_clips=lambda done, total: advance(done / max(total, 1)),
+                )
+            )
     begin(2)
     out = run / "reports" / f"{film}.html"
     judges, sheet = (Path(choices[name]) if choices[name] else None for name in ("judges", "sheet"))
