@@ -266,7 +266,9 @@ def test_given_is_refused_where_it_means_nothing(
     labels = str(trained / "dives" / "labels.csv")
     flags = ["--dataset", labels, "--given", "difficulty:covariate"]
     out = ["--out", str(trained / "other")]
+    model = str(trained / "run" / "model")
     for command, sentence in (
+        (["export", model, "--format", "torch"], "told difficulty beforehand, which an exported"),
         (["benchmark", *flags, "--explanations", *out], "of videos alone; leave out --given"),
         (["data", "audit", *flags], "leave out --given"),
         (

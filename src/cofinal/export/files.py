@@ -57,9 +57,15 @@ def export_model(
         The largest difference from the model found, in points.
 
     Raises:
-        CofinalError: libraries that are missing, a method that cannot be exported, or answers that
-            differ by more than `TOLERANCE`; nothing is written then.
+        CofinalError: a model with something given, libraries that are missing, a method that
+            cannot be exported, or answers that differ by more than `TOLERANCE`; nothing is written
+            then.
     """
+    if info.given:
+        raise CofinalError(
+            f"this model is told {info.given.asked} beforehand, which an exported file cannot "
+            "take; export one that was trained without --given"
+        )
     if kind == "onnx":
         for module in ("onnx", "onnxscript", "onnxruntime"):
             import_extra(module, f"ONNX files are written and checked with {module}", "export")
