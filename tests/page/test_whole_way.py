@@ -29,7 +29,7 @@ from cofinal.page.server import LOOPBACK, listen
 uvicorn = pytest.importorskip("uvicorn", reason="the page is served by uvicorn")
 pytestmark = needs_browser
 PASSING = (NoSuchElementException, StaleElementReferenceException)
-MARKED, TRAINING_PATIENCE = 8, 240
+MARKED, TRAINING_PATIENCE = 8, 600
 PATHS = ("/", "/agreement", "/ranking", "/export", "/model", "/rate/1", "/compare", "/done")
 # What a screen reader would have no name for.
 UNNAMED = """
