@@ -9,6 +9,7 @@ import math
 import os
 import warnings
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from cofinal.settings import quoted
 
 # Packed arrays may be a thousand times larger than their file.
 LARGEST_UNPACKED = 2**29
+# What is raised where an archive, or what is packed in it, is damaged.
+DAMAGED = (zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def read_arrays(path: str | Path, names: Sequence[str], expected: str) -> dict[s
             return found
     except KeyError as error:
         raise _refusal(path, ValueError(str(error.args[0])), expected) from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
+    except (OSError, ValueError, EOFError, RuntimeError, *DAMAGED) as error:
         raise _refusal(path, error, expected) from error
 
 
