@@ -181,6 +181,14 @@ def test_another_format_gets_a_sentence(copied: Path, value: Any) -> None:
     assert "this version reads 2, so train the model again" in told(copied)
 
 
+@pytest.mark.parametrize("given", [[], "", 0, {}, {"rules": [], "widths": {}, "readout": None}])
+def test_a_config_that_asks_for_numbers_in_no_known_way_gets_a_sentence(
+    copied: Path, given: object
+) -> None:
+    change_config(copied, lambda config: config.update(given=given))
+    assert "config.json: given" in told(copied)
+
+
 def test_a_hostile_config_takes_no_memory(copied: Path) -> None:
     change_config(copied, lambda config: config["task"].update(channels=10**9))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -126,14 +126,15 @@ class ModelInfo(Record):
         if any(not isinstance(sha256, str) for sha256 in files.values()):
             raise CofinalError(f"{where}: files are no names with hashes")
         task = record_from(Task, config["task"], f"{where}: task")
-        given = config.get("given")
+        told, asks = config.get("given"), f"{where}: given"
+        given = None if told is None else GivenModel.from_json(told, asks, task.targets)
         info = cls(
             preset_from(config["preset"], where),
             task,
             record_from(FeatureRecipe, config["features"], f"{where}: features"),
             config["data"],
             config["measured"],
-            given=given and GivenModel.from_json(given, f"{where}: given", task.targets),
+            given=given,
             files=files,
         )
         _ = info.trained_on, info.quality, info.coverage  # refused here rather than when told
