@@ -232,7 +232,7 @@ def test_judges_in_columns_are_read_as_judges_in_lines(tmp_path: Path) -> None:
     wide.write_text("id,Ann,Ben\na,5,6\nb,7,8\n")
     assert np.array_equal(judge_marks(wide).marks["score"], [[5, 6], [7, 8]])
     wide.write_text("id,Ann\na,five\n")
-    with pytest.raises(CofinalError, match=r"wide\.csv:2: mark of Ann 'five'; expected a finite"):
+    with pytest.raises(CofinalError, match=r"wide\.csv:2: Ann is 'five'; expected the columns id"):
         judge_marks(wide)
     wide.write_text("id,target\na,TES\n")
     with pytest.raises(CofinalError, match="no column of a judge; expected the columns id, judge"):

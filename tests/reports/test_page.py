@@ -191,7 +191,7 @@ def test_strangers_names_stay_text(material: Material, page: Path, tmp_path: Pat
     hostile = tmp_path / "<b onclick=alert(1)>&\"'.npy"
     hostile.write_bytes(material.features.read_bytes())
     command = ReportCommand(material.model, (hostile,))
-    made = command.report(None)
+    made, _ = command.report(None)
     made = replace(made, model=replace(made.model, data=HOSTILE, method=HOSTILE, backbone=HOSTILE))
     for reader in (read(page), Reader(render(made))):
         assert sum(tag == "script" and "type" not in a for tag, a in reader.tags) == 1
@@ -348,7 +348,7 @@ def test_people_are_warned_of_what_is_unlike_the_training_data_or_part_of_it(
     run_report(material.model, odd, "-o", page)
     assert "This performance is unlike the training data." in read(page).text
     command = ReportCommand(material.model, tuple(sorted(material.features.parent.glob("*.npy"))))
-    known = [one.trained_on for one in command.report(None).performances]
+    known = [one.trained_on for one in command.report(None)[0].performances]
     assert sum(one is not None for one in known) == 14  # the others were kept for calibration
     assert all(one is None or one.id == f"p{i:03d}" for i, one in enumerate(known))
 

@@ -132,13 +132,16 @@ class PerformancesCommand:
         from cofinal.errors import CofinalError
 
         made: list[Made] = []
-        refused: dict[str, None] = {}
+        refused: dict[str, CofinalError] = {}
         for path in self.files():
             try:
                 made.append(make(path))
             except CofinalError as error:
                 named = path.stem in str(error)
-                refused[str(error) if named else f"{path}: {error}"] = None
+                refused.setdefault(str(error) if named else f"{path}: {error}", error)
+        if not made and len(refused) == 1:  # nothing else is to be said
+            [(sentence, error)] = refused.items()
+            raise CofinalError(sentence) from error
         for sentence in refused:
             print(f"cofinal: error: {sentence}", file=sys.stderr)
         return made, 1 if refused else 0

@@ -137,8 +137,10 @@ class ReportCommand(PerformancesCommand):
         )
         refused: list[CofinalError] = []
         report = report_on(scorer, seen, out, how, given, refused.append)
-        for error in refused:
-            print(f"cofinal: error: {error}", file=sys.stderr)
+        if not report.performances and len(refused) == 1:
+            raise refused[0]
+        for sentence in dict.fromkeys(map(str, refused)):
+            print(f"cofinal: error: {sentence}", file=sys.stderr)
         if not report.performances:
             raise CofinalError("no performance is left to report on; mend the files named above")
         return report, 1 if refused else status

@@ -18,8 +18,9 @@ from cofinal.config import DataSource
 from cofinal.data.cards import card_names, load_card
 from cofinal.errors import CofinalError
 from cofinal.files.reading import read_json
-from cofinal.files.tables import csv_records, csv_rows, finite, finite_cell, member
+from cofinal.files.tables import csv_records, csv_rows, finite, finite_cell, member, parse_number
 from cofinal.records import natural_key
+from cofinal.settings import quoted
 
 COLUMNS = ("id", "judge", "target", "mark")
 # Optional: which time a judge marked the performance, where some did so more than once.
@@ -210,6 +211,11 @@ def _read_wide(path: Path) -> Iterator[tuple[str, Mark]]:
             raise CofinalError(f"{where}: id or target is empty; fill in both")
         for judge in judges:
             text = cells[judge]
+            if text and parse_number(text) is None:
+                raise CofinalError(
+                    f"{where}: {judge} is {quoted(text)}; expected the columns "
+                    f"{', '.join(COLUMNS)}, or id and a column of marks for each judge"
+                )
             mark = finite_cell(text, f"mark of {judge}", where) if text else math.nan
             yield where, (identifier, judge, target, cells.get(OCCASION, ""), mark)
 
