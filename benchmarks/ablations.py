@@ -259,7 +259,9 @@ def grade_measures(
         if chances_SNKG is not None:
             chance_nG = chances_SNKG[:, :, k].reshape(-1, 4)
             row["rps"] = float(ranked_probability_scores(chance_nG, true_n).mean())
-            row["ece"] = calibration_error(chance_nG.max(1), chance_nG.argmax(1) == true_n)
+            row["ece"] = calibration_error(
+                chance_nG.max(1)[None], (chance_nG.argmax(1) == true_n)[None]
+            )
         rows.append(row)
     return rows
 
