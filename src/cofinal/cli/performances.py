@@ -140,8 +140,8 @@ class PerformancesCommand:
                 named = path.stem in str(error)
                 refused.setdefault(str(error) if named else f"{path}: {error}", error)
         if not made and len(refused) == 1:  # nothing else is to be said
-            [(sentence, error)] = refused.items()
-            raise CofinalError(sentence) from error
+            [(told, cause)] = refused.items()
+            raise CofinalError(told) from cause
         for sentence in refused:
             print(f"cofinal: error: {sentence}", file=sys.stderr)
         return made, 1 if refused else 0
