@@ -10,13 +10,13 @@ Letters: T clips, F faults of a performance, R seeds, X rows, D draws, N perform
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cofinal.evaluation.bootstrap import mean_interval
+from cofinal.evaluation.bootstrap import mean_interval, srcc_samples
 from cofinal.evaluation.metrics import srcc_rows
-from cofinal.evaluation.resampling import percentile_interval
+from cofinal.evaluation.resampling import Resampling, alone, percentile_interval
 
 DRAWS = 2000
 # Draws of measures over all performances together, which cost more.
@@ -42,7 +42,7 @@ class AgainstChance:
 
     value: float
     interval: tuple[float, float] | None
-    """95 % bootstrap interval over performances."""
+    """95 % bootstrap interval."""
     chance: float
     """Mean under circular shifts."""
     p: float
@@ -67,29 +67,42 @@ class FaultFinding:
     """Spearman's correlation of a fault's deduction with the points lost in its clips."""
 
 
-def find_faults(score_NRT: Sequence[np.ndarray], marks: Sequence[ClipMarks]) -> FaultFinding:
+def find_faults(
+    score_NRT: Sequence[np.ndarray],
+    marks: Sequence[ClipMarks],
+    drawn: Resampling | None = None,
+) -> FaultFinding:
     """Measures how well scores find faults.
 
     Args:
         score_NRT: for each performance (R, T), high where a fault is expected.
         marks: for each performance the truth.
+        drawn: how the bootstrap draws performances; single ones by default.
     """
-    pairs = list(zip(score_NRT, marks, strict=True))
-    mixed = [(score, m.faulty_T) for score, m in pairs if 0 < m.faulty_T.sum() < len(m.faulty_T)]
-    inside = [(score[:, m.inside_T], m.faulty_T[m.inside_T]) for score, m in pairs]
-    inside = [(score, faulty) for score, faulty in inside if 0 < faulty.sum() < len(faulty)]
+    drawn = drawn or alone(len(marks))
+    faulty_NT = [m.faulty_T for m in marks]
+    mixed_N = np.array([0 < faulty.sum() < len(faulty) for faulty in faulty_NT])
+    mixed = [(score_NRT[n], faulty_NT[n]) for n in np.flatnonzero(mixed_N).tolist()]
+    among_NT = [m.faulty_T[m.inside_T] for m in marks]
+    inside_N = np.array([0 < faulty.sum() < len(faulty) for faulty in among_NT])
+    inside = [
+        (score_NRT[n][:, marks[n].inside_T], among_NT[n]) for n in np.flatnonzero(inside_N).tolist()
+    ]
     return FaultFinding(
-        precision=against_shifts([precision_of(*pair) for pair in mixed]),
-        pooled=pooled_precision(score_NRT, [m.faulty_T for m in marks]),
-        prevalence=float(np.concatenate([m.faulty_T for m in marks]).mean()),
-        pointing=against_shifts([pointing_of(*pair) for pair in mixed]),
-        inside=against_shifts([precision_of(*pair) for pair in inside]),
-        deduction=deduction_correlation(score_NRT, marks),
+        precision=against_shifts([precision_of(*pair) for pair in mixed], drawn.only(mixed_N)),
+        pooled=pooled_precision(score_NRT, faulty_NT, drawn),
+        prevalence=float(np.concatenate(faulty_NT).mean()),
+        pointing=against_shifts([pointing_of(*pair) for pair in mixed], drawn.only(mixed_N)),
+        inside=against_shifts([precision_of(*pair) for pair in inside], drawn.only(inside_N)),
+        deduction=deduction_correlation(score_NRT, marks, drawn),
     )
 
 
 def pooled_precision(
-    score_NRT: Sequence[np.ndarray], faulty_NT: Sequence[np.ndarray], seed: int = 0
+    score_NRT: Sequence[np.ndarray],
+    faulty_NT: Sequence[np.ndarray],
+    bootstrap: Resampling,
+    seed: int = 0,
 ) -> AgainstChance | None:
     """Average precision over all clips, mean over seeds; None without faults."""
     score_RP, faulty_P = np.concatenate(score_NRT, axis=1), np.concatenate(faulty_NT)
@@ -101,7 +114,7 @@ def pooled_precision(
     )
     rows_DP = np.concatenate([faulty_P[None], drawn_DP])
     found_D = np.mean([average_precision(score_P, rows_DP) for score_P in score_RP], axis=0)
-    again = _resampled_precision(score_NRT, faulty_NT, rng)
+    again = _resampled_precision(score_NRT, faulty_NT, bootstrap)
     return AgainstChance(
         float(found_D[0]),
         percentile_interval(again),
@@ -111,22 +124,28 @@ def pooled_precision(
 
 
 def _resampled_precision(
-    score_NRT: Sequence[np.ndarray], faulty_NT: Sequence[np.ndarray], rng: np.random.Generator
+    score_NRT: Sequence[np.ndarray], faulty_NT: Sequence[np.ndarray], bootstrap: Resampling
 ) -> np.ndarray:
-    """Pooled average precision of bootstrap samples of performances (D,)."""
+    """Pooled average precision of bootstrap samples (D,)."""
     again = []
-    for _ in range(POOLED_DRAWS):
-        drawn = rng.integers(len(score_NRT), size=len(score_NRT))
-        faulty_P = np.concatenate([faulty_NT[n] for n in drawn])
+    weights = replace(bootstrap, samples=POOLED_DRAWS).weights()
+    for weight_N in (weight_N for weight_SN in weights for weight_N in weight_SN):
+        drawn = np.repeat(np.arange(len(score_NRT)), weight_N.astype(int))
+        if not len(drawn):
+            continue
+        faulty_P = np.concatenate([faulty_NT[n] for n in drawn.tolist()])
         if faulty_P.any():
-            score_RP = np.concatenate([score_NRT[n] for n in drawn], axis=1)
+            score_RP = np.concatenate([score_NRT[n] for n in drawn.tolist()], axis=1)
             rows = [average_precision(score_P, faulty_P[None])[0] for score_P in score_RP]
             again.append(np.mean(rows))
     return np.array(again)
 
 
 def deduction_correlation(
-    score_NRT: Sequence[np.ndarray], marks: Sequence[ClipMarks], seed: int = 0
+    score_NRT: Sequence[np.ndarray],
+    marks: Sequence[ClipMarks],
+    bootstrap: Resampling,
+    seed: int = 0,
 ) -> AgainstChance | None:
     """Spearman's correlation over faults of deduction and score; chance shifts the scores.
 
@@ -145,19 +164,12 @@ def deduction_correlation(
     found_D = np.mean(rows, axis=0)
     if not np.isfinite(found_D[0]):
         return None
-    interval = _resampled_correlation(score_RDF[:, 0], deduction_F, rng)
+    performance_F = np.repeat(np.arange(len(marks)), [len(m.deduction_F) for m in marks])
+    samples_SR = srcc_samples(score_RDF[:, 0], deduction_F, bootstrap.only(performance_F))
+    interval = percentile_interval(samples_SR.mean(1))
     chance = float(np.nanmean(found_D[1:]))
     value = float(found_D[0])
     return AgainstChance(value, interval, chance, p_value(value, found_D[1:]))
-
-
-def _resampled_correlation(
-    score_RF: np.ndarray, deduction_F: np.ndarray, rng: np.random.Generator
-) -> tuple[float, float] | None:
-    """Bootstrap interval over faults of the mean correlation."""
-    drawn_DF = rng.integers(len(deduction_F), size=(POOLED_DRAWS, len(deduction_F)))
-    rows = [srcc_rows(deduction_F[drawn_DF], score_F[drawn_DF]) for score_F in score_RF]
-    return percentile_interval(np.mean(rows, axis=0))
 
 
 def average_precision(score_T: np.ndarray, marked_XT: np.ndarray) -> np.ndarray:
@@ -186,11 +198,14 @@ def shifts(values_T: np.ndarray) -> np.ndarray:
     return values_T[(np.arange(T) - np.arange(T)[:, None]) % T]
 
 
-def against_shifts(each_NT: Sequence[np.ndarray], seed: int = 0) -> AgainstChance | None:
+def against_shifts(
+    each_NT: Sequence[np.ndarray], bootstrap: Resampling, seed: int = 0
+) -> AgainstChance | None:
     """The mean over performances of a measure, against shifts drawn for each performance.
 
     Args:
         each_NT: for each performance the measure at every shift, that of no shift first.
+        bootstrap: how the bootstrap draws performances.
         seed: seed of the draws.
 
     Returns:
@@ -203,7 +218,8 @@ def against_shifts(each_NT: Sequence[np.ndarray], seed: int = 0) -> AgainstChanc
     drawn_ND = np.stack([rng.choice(one_T, DRAWS) for one_T in each_NT])
     chance = float(np.mean([one_T.mean() for one_T in each_NT]))
     value = float(value_N.mean())
-    return AgainstChance(value, mean_interval(value_N), chance, p_value(value, drawn_ND.mean(0)))
+    interval = mean_interval(value_N, bootstrap)
+    return AgainstChance(value, interval, chance, p_value(value, drawn_ND.mean(0)))
 
 
 def p_value(value: float, drawn_D: np.ndarray) -> float:

@@ -28,6 +28,7 @@ from scipy.stats import rankdata
 from cofinal.audit.explanations.faults import DRAWS, p_value
 from cofinal.evaluation.bootstrap import mean_interval, ratio_interval
 from cofinal.evaluation.metrics import FEWEST_ITEMS, srcc_rows
+from cofinal.evaluation.resampling import Resampling
 
 Interval = tuple[float, float] | None
 
@@ -61,7 +62,10 @@ class DeletionInsertion:
 
 
 def deletion_insertion(
-    lost_RNOS: np.ndarray, lost_random_RNQS: np.ndarray, spread: float
+    lost_RNOS: np.ndarray,
+    lost_random_RNQS: np.ndarray,
+    spread: float,
+    drawn: Resampling | None = None,
 ) -> DeletionInsertion:
     """Measures curves.
 
@@ -69,6 +73,7 @@ def deletion_insertion(
         lost_RNOS: points lost by evidence.
         lost_random_RNQS: points lost by chance.
         spread: standard deviation of the scores, points.
+        drawn: how the bootstrap draws performances; single ones by default.
     """
     by_chance_N = lost_random_RNQS.mean((0, 2, 3))
     high_N, low_N = (lost_RNOS[:, :, order].mean((0, 2)) for order in (0, 1))
@@ -80,14 +85,14 @@ def deletion_insertion(
         moved = float(np.nan_to_num(moved_N.mean() / moved_chance_N.mean()))
     return DeletionInsertion(
         deletion=float(deletion_N.mean()),
-        deletion_interval=mean_interval(deletion_N),
+        deletion_interval=mean_interval(deletion_N, drawn),
         insertion=float(insertion_N.mean()),
-        insertion_interval=mean_interval(insertion_N),
+        insertion_interval=mean_interval(insertion_N, drawn),
         share_of_spread=float((deletion_N + insertion_N).mean() / (2 * spread)) if spread else 0.0,
         better_than_chance=float((deletion_N > 0).mean()),
         chance=float(by_chance_N.mean()),
         moved=moved,
-        moved_interval=ratio_interval(moved_N, moved_chance_N),
+        moved_interval=ratio_interval(moved_N, moved_chance_N, drawn),
         highest_S=lost_RNOS[:, :, 0].mean((0, 1)),
         lowest_S=lost_RNOS[:, :, 1].mean((0, 1)),
         chance_S=lost_random_RNQS.mean((0, 1, 2)),
@@ -100,34 +105,40 @@ class RankCorrelation:
 
     mean: float
     interval: tuple[float, float] | None
-    """95 % bootstrap interval of the mean over performances."""
+    """95 % bootstrap interval of the mean."""
     size: float
     """Mean of the correlation's size, sign left out."""
 
 
 def rank_correlation(
-    first_NXT: Sequence[np.ndarray], second_NXT: Sequence[np.ndarray]
+    first_NXT: Sequence[np.ndarray],
+    second_NXT: Sequence[np.ndarray],
+    drawn: Resampling | None = None,
 ) -> RankCorrelation | None:
     """Correlation of explanations, mean over rows and performances.
 
     Args:
         first_NXT: for each performance (X, T).
         second_NXT: for each performance (X, T), what each row is compared with.
+        drawn: how the bootstrap draws performances; single ones by default.
 
     Returns:
         None where no performance has a defined correlation.
     """
     rows = [srcc_rows(a, b) for a, b in zip(first_NXT, second_NXT, strict=True)]
-    known = [row_X[np.isfinite(row_X)] for row_X in rows]
-    known = [row_X for row_X in known if len(row_X)]
+    defined = [row_X[np.isfinite(row_X)] for row_X in rows]
+    known = [row_X for row_X in defined if len(row_X)]
     if not known:
         return None
+    drawn = drawn and drawn.only(np.array([len(row_X) > 0 for row_X in defined]))
     each_N = np.array([row_X.mean() for row_X in known])
     size = float(np.mean([np.abs(row_X).mean() for row_X in known]))
-    return RankCorrelation(float(each_N.mean()), mean_interval(each_N), size)
+    return RankCorrelation(float(each_N.mean()), mean_interval(each_N, drawn), size)
 
 
-def between_seeds(evidence_NRT: Sequence[np.ndarray]) -> RankCorrelation | None:
+def between_seeds(
+    evidence_NRT: Sequence[np.ndarray], drawn: Resampling | None = None
+) -> RankCorrelation | None:
     """Agreement of explanations of models of different seeds; None for a single seed."""
     seeds = len(evidence_NRT[0])
     pairs = np.array(list(combinations(range(seeds), 2)), dtype=int)
@@ -136,6 +147,7 @@ def between_seeds(evidence_NRT: Sequence[np.ndarray]) -> RankCorrelation | None:
     return rank_correlation(
         [one_RT[pairs[:, 0]] for one_RT in evidence_NRT],
         [one_RT[pairs[:, 1]] for one_RT in evidence_NRT],
+        drawn,
     )
 
 
@@ -147,7 +159,7 @@ class MarkCorrelation:
     within: float
     """Spearman's correlation over the elements of a performance, mean over performances."""
     interval: tuple[float, float] | None
-    """95 % bootstrap interval over performances."""
+    """95 % bootstrap interval."""
     p_within: float
     """Two-sided, marks dealt out anew inside each performance."""
     given_place: float | None
@@ -158,7 +170,10 @@ class MarkCorrelation:
 
 
 def mark_correlation(
-    evidence_NRE: Sequence[np.ndarray], mark_NE: Sequence[np.ndarray], seed: int = 0
+    evidence_NRE: Sequence[np.ndarray],
+    mark_NE: Sequence[np.ndarray],
+    seed: int = 0,
+    bootstrap: Resampling | None = None,
 ) -> MarkCorrelation | None:
     """Compares evidence with marks of the elements.
 
@@ -166,6 +181,7 @@ def mark_correlation(
         evidence_NRE: for each performance (R, E), a row a seed.
         mark_NE: for each performance its elements' marks; NaN where there is none.
         seed: seed of the draws.
+        bootstrap: how the bootstrap draws performances; single ones by default.
 
     Returns:
         None where no performance has three elements with different marks.
@@ -174,14 +190,17 @@ def mark_correlation(
         (evidence_RE[:, np.isfinite(mark_E)], mark_E[np.isfinite(mark_E)])
         for evidence_RE, mark_E in zip(evidence_NRE, mark_NE, strict=True)
     ]
-    rows = [one for one in (_drawn(*pair, seed + i) for i, pair in enumerate(pairs)) if one]
+    found = [_drawn(*pair, seed + i) for i, pair in enumerate(pairs)]
+    rows = [one for one in found if one]
     if not rows:
         return None
+    bootstrap = bootstrap and bootstrap.only(np.array([one is not None for one in found]))
     value_N, drawn_ND = np.array([row[0] for row in rows]), np.stack([row[1] for row in rows])
     value, drawn_D = float(value_N.mean()), drawn_ND.mean(0)
     given, p_given = _given_place(pairs, seed)
     p_within = two_sided(value, drawn_D)
-    return MarkCorrelation(len(rows), value, mean_interval(value_N), p_within, given, p_given)
+    interval = mean_interval(value_N, bootstrap)
+    return MarkCorrelation(len(rows), value, interval, p_within, given, p_given)
 
 
 def two_sided(value: float, drawn_D: np.ndarray) -> float:

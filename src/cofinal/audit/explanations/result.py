@@ -34,6 +34,7 @@ from cofinal.data.sheets import Element
 from cofinal.errors import CofinalError
 from cofinal.evaluation.evaluate import other_versions
 from cofinal.evaluation.predictions import FoldJob
+from cofinal.evaluation.resampling import Resampling, Units
 from cofinal.evaluation.runner import OnProgress, count_finished, read_finished, run_jobs
 from cofinal.evaluation.store import Store
 from cofinal.explain.elements import stretch_sums
@@ -190,6 +191,8 @@ class MethodExplanations:
     """Time of all folds and seeds."""
     other_versions: dict[str, int] = field(default_factory=dict)
     """Versions of the code, not today's, -> on how many folds they explained."""
+    resampled: str = ""
+    """What the bootstrap draws, for people: whole groups, or single performances."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,8 @@ class PooledEvidence:
     lengths: tuple[int, ...]
     by_seed: list[list[FoldEvidence]] = field(repr=False)
     """For each seed its folds."""
+    units: Units = field(repr=False)
+    """What the bootstrap draws."""
 
     @classmethod
     def of(
@@ -211,7 +216,13 @@ class PooledEvidence:
         for job in jobs:
             found[seeds.index(job.seeds[0])].append(evidence_on(job, settings, folder, dataset))
         positions = np.concatenate([fold.positions for fold in found[0]])
-        return cls(positions, tuple(len(dataset.clips[i]) for i in positions), found)
+        lengths = tuple(len(dataset.clips[i]) for i in positions)
+        return cls(positions, lengths, found, Units.of(dataset, jobs[0].protocol))
+
+    @cached_property
+    def drawn(self) -> Resampling:
+        """How the bootstrap draws the explained performances."""
+        return self.units.among(self.positions)
 
     def evidence(self, kind: str, w: int, k: int) -> list[np.ndarray]:
         """For each performance (R, T) evidence of a way for a target."""
@@ -276,7 +287,9 @@ def measure_method(
     between = {
         target: {
             (names[a], names[b]): rank_correlation(
-                explained.evidence("trained", a, k), explained.evidence("trained", b, k)
+                explained.evidence("trained", a, k),
+                explained.evidence("trained", b, k),
+                explained.drawn,
             )
             for a in there
             for b in there
@@ -284,7 +297,7 @@ def measure_method(
         }
         for k, target in enumerate(dataset.targets)
     }
-    worth = _worth(dataset, jobs, folder, truth)
+    worth = _worth(dataset, jobs, folder, truth, explained.units)
     return MethodExplanations(
         label,
         len(explained.by_seed),
@@ -295,6 +308,7 @@ def measure_method(
         [names[w] for w in range(len(names)) if w not in there],
         sum(fold.seconds for folds in explained.by_seed for fold in folds),
         other_versions([fold for folds in explained.by_seed for fold in folds]),
+        explained.drawn.sentence(),
     )
 
 
@@ -307,7 +321,7 @@ def measure_way(
     truth: Truth,
 ) -> WayResult:
     """Measures one way to explain one target."""
-    trained = explained.evidence("trained", w, k)
+    trained, drawn = explained.evidence("trained", w, k), explained.drawn
     shuffled = explained.evidence("shuffled", w, k)
     evidence = dict(zip(map(int, explained.positions), trained, strict=True))
     sign = -1.0 if read_way(name).signed else 1.0
@@ -316,7 +330,8 @@ def measure_way(
     if looked_for:
         # Faults cost points; attention has no sign, so much attention must do.
         scores = [sign * evidence[i] for i in looked_for]
-        faults = find_faults(scores, [truth.marks[i] for i in looked_for])
+        marks = [truth.marks[i] for i in looked_for]
+        faults = find_faults(scores, marks, explained.units.among(np.array(looked_for)))
     sums = {
         place: {i: stretch_sums(evidence[i], stretches[i]) for i in evidence if i in stretches}
         for place, stretches in truth.placements.items()
@@ -328,23 +343,28 @@ def measure_way(
             explained.lost[:, :, w, k],
             explained.lost_random[:, :, :, k],
             float(dataset.scores[:, k].std()),
+            drawn,
         ),
-        randomised=rank_correlation(trained, explained.evidence("randomised", w, k)),
-        shuffled=rank_correlation(trained, shuffled) if np.isfinite(shuffled[0]).all() else None,
-        seeds=between_seeds(trained),
+        randomised=rank_correlation(trained, explained.evidence("randomised", w, k), drawn),
+        shuffled=rank_correlation(trained, shuffled, drawn)
+        if np.isfinite(shuffled[0]).all()
+        else None,
+        seeds=between_seeds(trained, drawn),
         faults=faults,
-        elements={place: mark_correlations(found, truth.sheets) for place, found in sums.items()},
+        elements={
+            place: mark_correlations(found, truth.sheets, explained.units)
+            for place, found in sums.items()
+        },
     )
 
 
 def mark_correlations(
-    found: Mapping[int, np.ndarray], sheets: Mapping[int, Sequence[Element]]
+    found: Mapping[int, np.ndarray], sheets: Mapping[int, Sequence[Element]], units: Units
 ) -> dict[str, MarkCorrelation | None]:
     """How evidence (R, E) of elements goes with each of their marks."""
-    return {
-        mark: mark_correlation(list(found.values()), [_marks(sheets[i], mark) for i in found])
-        for mark in MARKS
-    }
+    drawn, rows = units.among(np.array(list(found), dtype=int)), list(found.values())
+    marks = {mark: [_marks(sheets[i], mark) for i in found] for mark in MARKS}
+    return {mark: mark_correlation(rows, marks[mark], bootstrap=drawn) for mark in MARKS}
 
 
 def _marks(elements: Sequence[Element], mark: str) -> np.ndarray:
@@ -357,6 +377,7 @@ def _worth(
     jobs: Sequence[FoldJob],
     folder: Path,
     truth: Truth,
+    units: Units,
 ) -> dict[str, MarkCorrelations]:
     """Target -> placement -> mark -> how the worth of elements left out goes with it."""
     found: dict[str, MarkCorrelations] = {target: {} for target in dataset.targets}
@@ -367,5 +388,5 @@ def _worth(
                 rows.setdefault(i, []).append(points_KE)
         for k, target in enumerate(dataset.targets):
             each = {i: np.stack(points)[:, k] for i, points in rows.items()}
-            found[target][place] = mark_correlations(each, truth.sheets)
+            found[target][place] = mark_correlations(each, truth.sheets, units)
     return found

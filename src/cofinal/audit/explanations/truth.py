@@ -16,9 +16,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cofinal.audit.explanations.faults import ClipMarks, FaultFinding, find_faults
+from cofinal.config import ProtocolSettings
 from cofinal.data.dataset import Dataset
 from cofinal.data.sheets import Element, read_sheets
 from cofinal.errors import CofinalError
+from cofinal.evaluation.resampling import Units
 from cofinal.explain.aligner import equal_parts
 from cofinal.explain.aligner_fit import fit_aligner
 from cofinal.explain.elements import given_places
@@ -162,8 +164,11 @@ def _yardsticks(
             i: unlike_the_mean(dataset.clips[i]) for i in marks
         },
     }
+    units = Units.of(dataset, ProtocolSettings())
     return {
-        name: find_faults(list(scores.values()), [marks[i] for i in scores])
+        name: find_faults(
+            list(scores.values()), [marks[i] for i in scores], units.among(np.array(list(scores)))
+        )
         for name, scores in found.items()
         if scores
     }
