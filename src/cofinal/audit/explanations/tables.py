@@ -83,13 +83,11 @@ class ExplanationResult:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
-        explaining = asdict(self.explaining)
-        del explaining["sheet"]  # stands in the command
         return {
             "command": self.command,
             "settings": {"folds": self.settings.folds, "seeds": self.settings.seeds}
             | {"protocol": (self.settings.protocols or ("kfold",))[0]}
-            | explaining,
+            | asdict(self.explaining),
             "data": self.data,
             "versions": library_versions(),
             "machine": f"{platform.machine()}, {os.cpu_count()} processors",
