@@ -151,7 +151,10 @@ def mutated_json(rng: Random, content: bytes) -> bytes:
     """A changed value of JSON, or a changed text of it."""
     if rng.random() < 0.3:
         return mutated_text(rng, content)
-    value = mutated_value(rng, json.loads(content))
+    try:
+        value = mutated_value(rng, json.loads(content))
+    except (ValueError, RecursionError):  # changed before
+        return mutated_text(rng, content)
     ascii_only = rng.random() < 0.7
     return json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "replace")
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from cofinal.errors import CofinalError, UsageError
+from cofinal.errors import CofinalError, UsageError, sentence
 from cofinal.version import __version__
 
 # command -> (module, class, what it does). A class is a dataclass whose fields are flags.
@@ -125,7 +125,7 @@ def failed(error: Exception) -> int:
         told = f"cannot use{name} ({error.strerror or error}); check path and disk"
     else:
         raise error
-    print(f"cofinal: error: {told}", file=sys.stderr)
+    print(f"cofinal: error: {sentence(told)}", file=sys.stderr)
     return 2 if isinstance(error, UsageError) else 1
 
 
