@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -208,7 +209,7 @@ def test_an_impossible_setting_gets_one_sentence_that_names_it(
         ("data chekc", "command 'data chekc' is unknown; choose one of data check"),
         ("train --dataset x.csv --preset", "argument --preset: expected one argument"),
         ("train", "--dataset STR is needed (Name of a published data set"),
-        ("score", "PATH is needed (Model folder)"),
+        ("score", "PATH is needed (Model folder, "),
         ("train --dataset x.csv --ephocs 3", "--ephocs is unknown, near it is --training.epochs"),
         ("train --dataset x.csv --training.ephocs=3", "near it is --training.epochs"),
         ("score m a.npy --confidance 1 --zz", "near it is --confidence; --zz is unknown;"),
@@ -437,8 +438,8 @@ def test_generated_data_repeats_with_its_seed(tmp_path: Path) -> None:
     for name in ("a", "b"):
         flags = ["--performances", "8", "--seed", "7", "--channels", "8"]
         assert main(["data", "generate", "--out", str(tmp_path / name), *flags]) == 0
-    files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*"))
-    assert len(files) == 8 + 2
+    files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("[!.]*.*"))
+    assert len(files) == 8 + 2  # beside the lock
     for name in files:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
@@ -446,7 +447,7 @@ def test_generated_data_repeats_with_its_seed(tmp_path: Path) -> None:
 def test_ctrl_c_ends_with_status_130_and_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(_: DataSource) -> None:
+    def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cofinal.data.checks, "check_dataset", interrupted)

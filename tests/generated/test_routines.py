@@ -303,7 +303,7 @@ def test_a_folder_that_cannot_be_written_gets_a_sentence(
     small = ["--count", "1", "--events", "1", "--width", "64", "--height", "48", "--fps", "5"]
     out = os.path.join(tmp_path, "file", "out")
     assert main(["data", "routines", "--out", out, *small]) == 1
-    assert "choose a folder you may write to" in capsys.readouterr().err
+    assert "(Not a directory); choose another --out" in capsys.readouterr().err
 
 
 def test_without_pyav_a_sentence_names_the_extra(
