@@ -24,13 +24,13 @@ import tyro
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cofinal.benchmark.comparison import compare, mean_srcc
+from cofinal.benchmark.comparison import compare
 from cofinal.config import DataSource, Preset, ProtocolSettings, load_preset, override
 from cofinal.data.dataset import Dataset, load_dataset
 from cofinal.distributions import ScoreDistribution
 from cofinal.evaluation.folds import make_folds
 from cofinal.evaluation.grading import calibration_error, ranked_probability_scores
-from cofinal.evaluation.metrics import r_l2
+from cofinal.evaluation.metrics import mean_srcc, r_l2
 from cofinal.evaluation.resampling import Units
 from cofinal.evaluation.store import identity_of
 from cofinal.files.atomic import atomic_path, write_text
@@ -161,9 +161,8 @@ CHANGES: dict[str, Callable[[Any], None]] = {
 
 def chances(said: ScoreDistribution, edges_KG: np.ndarray) -> np.ndarray:
     """Probabilities (n, K, G) of grades with these edges, whatever cells a variant has."""
-    below = said.below(np.broadcast_to(edges_KG[:, 1:-1], (*said.score.shape, 3)))
-    ends = np.zeros((*said.score.shape, 1))
-    return np.diff(np.concatenate([ends, below, ends + 1], -1), axis=-1)
+    edges = np.broadcast_to(edges_KG, (*said.score.shape, edges_KG.shape[-1]))
+    return replace(said, edges=edges).grade_probabilities
 
 
 def readings(model: Ensemble, said: ScoreDistribution, clips: Any) -> dict[str, np.ndarray]:

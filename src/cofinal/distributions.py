@@ -58,15 +58,9 @@ class ScoreDistribution:
 
         Some may have fewer knots: their last one, at level 1, is then repeated.
         """
-        most = max(one.levels.shape[-1] for one in each)
-
-        def knots(values: np.ndarray) -> np.ndarray:
-            missing = [(0, 0)] * (values.ndim - 1) + [(0, most - values.shape[-1])]
-            return np.pad(values, missing, mode="edge")
-
         return cls(
-            np.concatenate([knots(one.levels) for one in each]),
-            np.concatenate([knots(one.points) for one in each]),
+            np.concatenate(same_knots([one.levels for one in each])),
+            np.concatenate(same_knots([one.points for one in each])),
             np.concatenate([one.all_edges() for one in each]),
         )
 
@@ -209,6 +203,15 @@ class ScoreDistribution:
         height = (np.take_along_axis(self.points, knot, -1) + self.quantile(levels)) / 2
         whole: np.ndarray = np.take_along_axis(at_knots, knot, -1) + from_knot * height
         return whole
+
+
+def same_knots(several: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Knots (..., U) with as many as the longest has; the last of a shorter one is repeated."""
+    most = max(values.shape[-1] for values in several)
+    return [
+        np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, most - values.shape[-1])], mode="edge")
+        for values in several
+    ]
 
 
 def place_words(place: float, grade: int, grades: int) -> str:

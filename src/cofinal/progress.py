@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -58,6 +58,13 @@ def track(what: str, total: float, shown: bool = True) -> Iterator[Advance]:
             yield advance
     else:
         yield _lines(what, total)
+
+
+@contextmanager
+def track_trainings(what: str) -> Iterator[Callable[[str, int, int], None]]:
+    """As `track`, told the name of what is done, trainings done, and trainings in all."""
+    with track(what, 1.0) as advance:
+        yield lambda name, done, total: advance(done / total, name)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from cofinal.models.interface import ModelOutput
 from cofinal.records import ClipFeatures, ExecutionPrediction, Prediction, TargetPrediction
 
 if TYPE_CHECKING:
+    from cofinal.explain.elements import ElementSource
     from cofinal.explain.explanation import Explanation
     from cofinal.explain.neighbours import NeighbourIndex
 
@@ -148,6 +149,23 @@ class Scorer:
         Raises:
             CofinalError: as `score`, or evidence that the method or performance cannot give.
         """
+        return self.score_and_explain(features, method, width, moments, given)[1]
+
+    def score_and_explain(
+        self,
+        features: ClipFeatures | np.ndarray | str | Path,
+        method: Literal["votes", "occlusion", "attention", "gradients"] | None = None,
+        width: int = 1,
+        moments: int = 3,
+        given: Numbers | None = None,
+        source: ElementSource | None = None,
+    ) -> tuple[Prediction, Explanation]:
+        """`score` and `explain` in one pass.
+
+        Args:
+            features: as for `score`, with method, width, moments and given as for `explain`.
+            source: elements of the performances, where a sheet is given.
+        """
         from cofinal.explain.explanation import explain
 
         known = self.checked(features)
@@ -155,10 +173,9 @@ class Scorer:
         prediction, output = next(self._assessed([known], told))[1:]
         if self.device.type != "cpu":
             output = None
-        how = (method, width, moments)
-        return explain(
-            self.told(prediction), known, prediction, self.neighbours, *how, output=output
-        )
+        how = (method, width, moments, source)
+        model = self.told(prediction)
+        return prediction, explain(model, known, prediction, self.neighbours, *how, output=output)
 
     def told(self, prediction: Prediction) -> Ensemble:
         """The model on the CPU, knowing what was given for a prediction: it answers in points of

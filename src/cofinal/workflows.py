@@ -200,7 +200,6 @@ def report_on(
     Raises:
         CofinalError: files that concern none of the performances, or do not fit the model.
     """
-    from cofinal.explain.explanation import explain
     from cofinal.modelfolder.aligner import element_source
     from cofinal.reports.film import embeds, read_film
     from cofinal.reports.human_scores import read_human_scores
@@ -215,11 +214,9 @@ def report_on(
     performances = []
     for number, (features, video) in enumerate(seen):
         try:
-            prediction = scorer.score(features, given[number] if given else None)
-            told = explain(
-                scorer.told(prediction), features, prediction, scorer.neighbours,
-                how.method, how.width, how.moments, source,
-            )  # fmt: skip
+            own = given[number] if given else None
+            asked = (how.method, how.width, how.moments, own, source)
+            prediction, told = scorer.score_and_explain(features, *asked)
         except CofinalError as error:
             if on_refusal is None:
                 raise

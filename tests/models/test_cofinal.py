@@ -120,7 +120,7 @@ def test_written_out_slopes_are_autograds() -> None:
     made = model()
     logits = torch.randn(5, 1, 2, 3, dtype=torch.float64, requires_grad=True)
     fine = torch.randn(5, 1, 2, 3, 8, dtype=torch.float64, requires_grad=True)
-    expected = made.mean_of(logits[:, 0], fine[:, 0])
+    expected = made.mean(made.cells(logits[:, 0], fine[:, 0]))
     slopes = torch.autograd.grad(expected.sum(), (logits, fine))
     with torch.no_grad():
         mean, found = mean_and_slopes(Scale.of([made]), Gathered(logits.detach(), fine.detach()))
@@ -157,7 +157,7 @@ def test_sub_grade_prototypes_order_the_place_inside_a_grade() -> None:
         fine = direction_E.expand(1, 2, 3, 8) * 3.0
         with torch.no_grad():
             made.log_sharpness_K.fill_(3.0)
-            places.append(float(made.mean_of(logits, fine)[0, 0]))
+            places.append(float(made.mean(made.cells(logits, fine))[0, 0]))
     assert places == sorted(places)
     low, high = ((made.edges_KG[0, 1:3] - made.range_K2[0, 0]) / made.range_K2[0].diff()).tolist()
     assert low < places[0] < low + 0.25 * (high - low)

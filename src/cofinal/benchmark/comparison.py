@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cofinal.evaluation.bootstrap import srcc_samples
-from cofinal.evaluation.metrics import srcc_rows
-from cofinal.evaluation.resampling import Resampling, percentile_interval, sign_p_value
+from cofinal.evaluation.bootstrap import interval_and_p, srcc_samples
+from cofinal.evaluation.metrics import mean_srcc
+from cofinal.evaluation.resampling import Resampling
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,6 @@ class Comparison:
     p_holm: float | None
     """`p_value` corrected for the number of methods under test; None for another baseline, which
     is not one of them."""
-
-
-def mean_srcc(predicted_RN: np.ndarray, score_N: np.ndarray) -> float:
-    """SRCC averaged over repeats and seeds; not a number where one is undefined."""
-    return float(srcc_rows(predicted_RN, np.broadcast_to(score_N, predicted_RN.shape)).mean())
 
 
 def best_label(
@@ -80,10 +75,7 @@ def compare(
     for label in labels:
         if label == baseline:
             continue
-        difference_S = mean[label] - mean[baseline]
-        interval = percentile_interval(difference_S)
-        assert interval is not None, "the whole sample's SRCC is defined"
-        p = sign_p_value(difference_S)
+        interval, p = interval_and_p(mean[label] - mean[baseline])
         difference = whole[label] - whole[baseline]
         found.append(Comparison(label, baseline, difference, interval, p, drawn.least_p, None))
     return corrected(found, baselines)

@@ -16,7 +16,7 @@ from cofinal.config import (
 )
 from cofinal.errors import CofinalError
 from cofinal.extraction.recipe import ExtractionRecipe
-from cofinal.progress import track
+from cofinal.progress import track_trainings
 from cofinal.settings import Between, Seed
 
 if TYPE_CHECKING:
@@ -123,14 +123,8 @@ class Demo:
 
         dataset = load_dataset(DataSource(str(self.labels), self.out / "features"))
         protocol = ProtocolSettings("group", folds=4, group="event", include_test=True)
-        with track("evaluating", 1.0) as advance:
-            return evaluate(
-                dataset,
-                self.preset,
-                protocol,
-                self.out / "folds",
-                lambda name, done, total: advance(done / total, name),
-            )
+        with track_trainings("evaluating") as on_progress:
+            return evaluate(dataset, self.preset, protocol, self.out / "folds", on_progress)
 
     def example(self, outcome: Outcome) -> None:
         """Scores a film that training has not seen."""

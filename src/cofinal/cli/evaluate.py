@@ -10,7 +10,7 @@ import tyro
 
 from cofinal.cli.settings import MethodCommand, tell_taken
 from cofinal.config import ProtocolSettings
-from cofinal.progress import track
+from cofinal.progress import track_trainings
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,8 @@ class Evaluate(MethodCommand):
         preset = self.chosen_preset()
         dataset = load_dataset(self.source, learns_from_judges(preset))
         tell_taken(self.source)
-        with track("evaluating", 1.0) as advance:
-            result = evaluate(
-                dataset,
-                preset,
-                self.evaluation,
-                self.out,
-                lambda name, done, total: advance(done / total, name),
-            )
+        with track_trainings("evaluating") as on_progress:
+            result = evaluate(dataset, preset, self.evaluation, self.out, on_progress)
         if self.json:
             print(json.dumps(result.to_json(), indent=2))
             return 0

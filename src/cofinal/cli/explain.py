@@ -45,21 +45,18 @@ class Explain(PerformancesCommand):
 
     def run(self) -> int:
         """Explains and prints."""
-        from cofinal.explain.explanation import explain
         from cofinal.modelfolder.aligner import element_source
 
         self.check_performances("explain")
         scorer = self.scorer()
-        index = scorer.neighbours
+        _ = scorer.neighbours  # read now: a damaged index is one mistake, not one a performance
         source = element_source(self.sheet, scorer.folder or self.model, scorer.info)
         how = (self.method, self.width, self.moments)
         numbers = self.numbers(scorer, self.sheet)
 
         def explained(path: Path) -> Explanation:
             features = self.features(scorer, path)
-            prediction = scorer.score(features, numbers[path])
-            model = scorer.told(prediction)
-            return explain(model, features, prediction, index, *how, source)
+            return scorer.score_and_explain(features, *how, numbers[path], source)[1]
 
         told, status = self.each(explained)
         if self.json:

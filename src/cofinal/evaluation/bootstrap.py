@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofinal.errors import CofinalError
-from cofinal.evaluation.metrics import FEWEST_IN_GROUP, srcc_rows
+from cofinal.evaluation.metrics import FEWEST_IN_GROUP, mean_srcc
 from cofinal.evaluation.resampling import (
     Interval,
     Resampling,
@@ -127,7 +127,7 @@ def srcc_interval(
         Lower and upper end, or None where SRCC itself is undefined.
     """
     rows_RN = np.atleast_2d(np.asarray(predicted, dtype=np.float64))
-    if np.isnan(srcc_rows(rows_RN, np.broadcast_to(score_N, rows_RN.shape))).any():
+    if np.isnan(mean_srcc(rows_RN, score_N)):
         return None
     drawn = drawn or alone(len(score_N))
     return percentile_interval(srcc_samples(rows_RN, score_N, drawn).mean(1), level)
@@ -142,15 +142,22 @@ def within_group_interval(
 ) -> Interval | None:
     """Bootstrap percentile interval of `within_group_srcc`; as `srcc_interval`."""
     rows_RN = np.atleast_2d(np.asarray(predicted, dtype=np.float64))
+    samples_SR = within_group_samples(rows_RN, score_N, groups, drawn or alone(len(score_N)))
+    return None if samples_SR is None else percentile_interval(samples_SR.mean(1), level)
+
+
+def within_group_samples(
+    predicted_RN: np.ndarray, score_N: np.ndarray, groups: Sequence[str], drawn: Resampling
+) -> np.ndarray | None:
+    """`within_group_srcc` of every row on every sample: (S, R); None without a group to count."""
     names_N = np.asarray(groups)
     _, part_N, size_P = np.unique(names_N, return_inverse=True, return_counts=True)
     member_N = (names_N != "") & (size_P[part_N] >= FEWEST_IN_GROUP)
     if not member_N.any():
         return None
-    drawn = drawn or alone(len(score_N))
     _, part_N = np.unique(part_N[member_N], return_inverse=True)
-    what = (rows_RN[:, member_N], score_N[member_N], drawn.only(member_N), part_N)
-    return percentile_interval(srcc_samples(*what).mean(1), level)
+    what = (predicted_RN[:, member_N], score_N[member_N], drawn.only(member_N), part_N)
+    return srcc_samples(*what)
 
 
 def mean_interval(
@@ -180,6 +187,13 @@ def ratio_interval(
     sums_S2 = drawn.sums(np.stack([value_N, other_N], axis=1))
     with np.errstate(invalid="ignore", divide="ignore"):
         return percentile_interval(sums_S2[:, 0] / sums_S2[:, 1], level)
+
+
+def interval_and_p(difference_S: np.ndarray) -> tuple[Interval, float]:
+    """95 % interval and two-sided p of a difference of two SRCC that are defined."""
+    interval = percentile_interval(difference_S)
+    assert interval is not None, "the whole sample's SRCC is defined"
+    return interval, sign_p_value(difference_S)
 
 
 @dataclass(frozen=True)
@@ -230,7 +244,7 @@ def srcc_difference(
         raise CofinalError(
             f"{len(drawn.group_N)} groups for {len(score_N)} scores; expected one for each"
         )
-    whole = [srcc_rows(one, np.broadcast_to(score_N, one.shape)).mean() for one in rows]
+    whole = [mean_srcc(one, score_N) for one in rows]
     if not np.isfinite(whole).all():
         raise CofinalError(
             "SRCC is undefined for fewer than three performances, and where all predictions or "
@@ -238,7 +252,5 @@ def srcc_difference(
         )
     split = len(rows[0])
     samples_SR = srcc_samples(np.concatenate(rows), score_N, drawn)
-    difference_S = samples_SR[:, :split].mean(1) - samples_SR[:, split:].mean(1)
-    interval, p = percentile_interval(difference_S), sign_p_value(difference_S)
-    assert interval is not None, "the whole sample's SRCC is defined"
-    return Difference(float(whole[0] - whole[1]), interval, p, drawn.least_p, drawn.sentence())
+    interval, p = interval_and_p(samples_SR[:, :split].mean(1) - samples_SR[:, split:].mean(1))
+    return Difference(whole[0] - whole[1], interval, p, drawn.least_p, drawn.sentence())

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from cofinal.distributions import ScoreDistribution
-from cofinal.evaluation.bootstrap import mean_interval, srcc_samples
-from cofinal.evaluation.metrics import FEWEST_IN_GROUP, within_group_srcc
+from cofinal.evaluation.bootstrap import mean_interval, within_group_samples
+from cofinal.evaluation.metrics import within_group_srcc
 from cofinal.evaluation.resampling import Interval, Resampling, percentile_interval
 from cofinal.grades import grade_of
 
@@ -199,12 +199,11 @@ def place_correlation(
     for expected_N, place_N, grade_N in zip(
         told["place_expected"], told["place"], told["grade"].astype(int), strict=True
     ):
-        values.append(within_group_srcc(expected_N, place_N, list(map(str, grade_N))))
-        member_N = np.bincount(grade_N)[grade_N] >= FEWEST_IN_GROUP
-        if not member_N.any() or values[-1] is None:
+        grades = list(map(str, grade_N))
+        value = within_group_srcc(expected_N, place_N, grades)
+        samples_S1 = within_group_samples(expected_N[None], place_N, grades, drawn)
+        if value is None or samples_S1 is None:
             return None, None
-        _, part_N = np.unique(grade_N[member_N], return_inverse=True)
-        what = (expected_N[None, member_N], place_N[member_N], drawn.only(member_N), part_N)
-        samples.append(srcc_samples(*what)[:, 0])
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)), percentile_interval(np.mean(samples, axis=0))
+        values.append(value)
+        samples.append(samples_S1[:, 0])
+    return float(np.mean(values)), percentile_interval(np.mean(samples, axis=0))

@@ -56,6 +56,11 @@ def srcc_rows(predicted: np.ndarray, score: np.ndarray) -> np.ndarray:
         return np.where(scale > 0, (a * b).sum(1) / scale, np.nan)
 
 
+def mean_srcc(predicted_RN: np.ndarray, score_N: np.ndarray) -> float:
+    """SRCC averaged over repeats and seeds; not a number where one is undefined."""
+    return float(srcc_rows(predicted_RN, np.broadcast_to(score_N, predicted_RN.shape)).mean())
+
+
 def r_l2(predicted: Numbers, score: Numbers) -> float | None:
     """R-l2 x 100: 100 mean(((prediction - score) / (highest - lowest score))^2).
 

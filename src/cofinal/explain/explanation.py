@@ -166,12 +166,9 @@ def find_evidence(
     Raises:
         CofinalError: evidence that the model or the performance cannot give.
     """
-    if method in (None, "votes"):
-        found = votes(model, features, output)
-        if method is None:
-            return found or occlusion(model, features, width)
-    else:
-        found = Way(method, method, width).explain(model, features)
+    if method is None:
+        return votes(model, features, output) or occlusion(model, features, width)
+    found = Way(method, method, width).explain(model, features, output)
     if found is None:
         raise CofinalError(f"this model's method has no {method}; use --method occlusion")
     return found

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from cofinal.errors import CofinalError
 from cofinal.explain.evidence import Evidence, attention, integrated_gradients, occlusion, votes
 from cofinal.models.ensemble import Ensemble
+from cofinal.models.interface import ModelOutput
 from cofinal.records import ClipFeatures
 
 EXPECTED = 'expected "votes", "attention", "gradients", "occlusion-WIDTH" or "mean-WIDTH"'
@@ -31,14 +32,21 @@ class Way:
         """Whether it tells what raised a score from what lowered it."""
         return self.kind != "attention"
 
-    def explain(self, model: Ensemble, features: ClipFeatures) -> Evidence | None:
+    def explain(
+        self, model: Ensemble, features: ClipFeatures, output: ModelOutput | None = None
+    ) -> Evidence | None:
         """Evidence of one performance; None for votes or attention of a method without.
+
+        Args:
+            model: the trained members.
+            features: what they saw.
+            output: what they said of it alone, where that is at hand; votes then need no pass.
 
         Raises:
             CofinalError: a performance shorter than the width, or gradients that do not add up.
         """
         if self.kind == "votes":
-            return votes(model, features)
+            return votes(model, features, output)
         if self.kind == "attention":
             return attention(model, features)
         if self.kind == "gradients":

@@ -111,6 +111,7 @@ class CoFInAl(AssessmentModel):
     Settings = CoFInAlSettings
     knows_error = True
     common_parts = ("whitening", "summary")
+    shares_points = True
     etf_SE: Tensor
     mean_logits_KG: Tensor
     mean_fine_KGE: Tensor
@@ -197,10 +198,6 @@ class CoFInAl(AssessmentModel):
     def cell_edges(self) -> Tensor:
         """Edges (K, L + 1) of the sub-grades as unit scores."""
         return cell_edges(unit_edges(self.edges_KG), self.settings.sub_grades)
-
-    def mean_of(self, logits_BKG: Tensor, fine_BKGE: Tensor) -> Tensor:
-        """Mean (B, K) of the distribution that logits and fine vectors give."""
-        return self.mean(self.cells(logits_BKG, fine_BKGE))
 
     def votes(self, view: View) -> Tensor:
         """What each clip says for (above zero) or against each grade: (B, K, G, T).

@@ -58,7 +58,7 @@ class Ensemble(nn.Module):
             clips_TC: a performance.
             output: what `forward` said of it alone, where that is known.
         """
-        if output is None and self.first.shares_points():
+        if output is None and self.first.shares_points:
             output = self(*pad_clips([clips_TC]))
         return self.first.points_of(list(self.members), clips_TC, output)
 

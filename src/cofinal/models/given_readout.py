@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from cofinal.distributions import ScoreDistribution
+from cofinal.distributions import ScoreDistribution, same_knots
 from cofinal.errors import CofinalError
 from cofinal.given.numbers import Given
 from cofinal.layers.quantiles import of_logistic
@@ -97,21 +97,10 @@ class GivenReadout:
         logistic = of_logistic(torch.from_numpy(mean_NK), torch.from_numpy(error_K))
         own_K11 = np.array([one is not None for one in self.targets])[:, None]
         levels, points = (
-            np.where(own_K11, *same_knots(mine.numpy(), others))
+            np.where(own_K11, *same_knots([mine.numpy(), others]))
             for mine, others in (
                 (logistic.levels_BKU, video.levels),
                 (logistic.units_BKU, video.points),
             )
         )
         return ScoreDistribution(levels, points, video.edges)
-
-
-def same_knots(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both with as many knots (..., U) as the longer one; the last of the shorter is repeated."""
-    most = max(a.shape[-1], b.shape[-1])
-
-    def padded(values: np.ndarray) -> np.ndarray:
-        missing = [(0, 0)] * (values.ndim - 1) + [(0, most - values.shape[-1])]
-        return np.pad(values, missing, mode="edge")
-
-    return padded(a), padded(b)

@@ -114,6 +114,8 @@ class AssessmentModel(nn.Module):
     """Modules behind `common`, which are the same in all members of an ensemble."""
     sees_clips: ClassVar[bool] = True
     """Whether the answer depends on the video; a baseline's may not."""
+    shares_points: ClassVar[bool] = False
+    """Whether `points_of` reads what members have answered already."""
     holds_performances: ClassVar[bool] = False
     """Whether its tensors hold features of single training performances, as a model card says."""
     edges_KG: Tensor
@@ -248,11 +250,6 @@ class AssessmentModel(nn.Module):
             torch.stack([points.average_K for points in found]).mean(0),
             torch.stack([points.points_KT for points in found]).mean(0),
         )
-
-    @classmethod
-    def shares_points(cls) -> bool:
-        """Whether points come from what members have answered already."""
-        return cls.points_of.__func__ is not AssessmentModel.points_of.__func__  # type: ignore[attr-defined]
 
     @classmethod
     def has_fixed_stage(cls) -> bool:

@@ -163,7 +163,7 @@ def quadrature(steps: int) -> tuple[Tensor, Tensor]:
 
 
 def mean_and_slopes(scale: Scale, at: Gathered) -> tuple[Tensor, Gathered]:
-    """`CoFInAl.mean_of` and its gradient by logits and fine vectors, written out: no graph.
+    """Mean of `CoFInAl.cells` and its gradient by logits and fine vectors, written out: no graph.
 
     The mean is sum_g P_g c_g, with c_g the mean inside grade g. Its slope by logit g is
     P_g (c_g - mean); by fine vector u_g it is P_g sharpness sum_s q_gs (m_s - c_g) times the slope

@@ -96,10 +96,15 @@ def learn(folder: Path, choices: dict[str, Any], begin: Begin) -> dict[str, Any]
 
 def _watch(folder: Path, choices: dict[str, Any]) -> tuple[Path, list[str]]:
     """Features of all films; gives their folder, and what was wrong with films that have none."""
-    out = folder / "features" / choices["backbone"].replace("+", "-and-")
+    out = _features(folder, choices)
     recipe = ExtractionRecipe(choices["backbone"])
     found = extract_many(list(choices["films"].values()), out, recipe, show_progress=True)
     return out, [one.reason for one in found.broken]
+
+
+def _features(folder: Path, choices: dict[str, Any]) -> Path:
+    """Where the features of a backbone lie."""
+    return folder / "features" / str(choices["backbone"]).replace("+", "-and-")
 
 
 def _name(choices: dict[str, Any]) -> str:
@@ -173,7 +178,7 @@ def report(folder: Path, choices: dict[str, Any], begin: Begin) -> dict[str, Any
     begin(1)
     run, film, video = folder / "runs" / choices["run"], choices["film"], Path(choices["path"])
     scorer = Scorer.load(run / "training" / "model")
-    kept = folder / "features" / choices["backbone"].replace("+", "-and-") / f"{film}.npy"
+    kept = _features(folder, choices) / f"{film}.npy"
     if kept.is_file():
         features = timed_by(scorer.checked(kept), video)
     else:

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from cofinal.extras import import_extra
+from cofinal.files.templates import environment
 from cofinal.version import __version__
 
 KINDS = {".css": "text/css", ".js": "text/javascript"}
@@ -23,20 +23,9 @@ def page(request: Request, name: str, status: int = 200, **shown: Any) -> Respon
 
 @functools.cache
 def _environment() -> Any:
-    jinja2 = import_extra("jinja2", "pages are written with Jinja2", "page")
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_template),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["mapped"] = lambda values, change: map(change, values)
-    return environment
-
-
-def _template(name: str) -> str:
-    return (files("cofinal.page") / "templates" / name).read_text(encoding="utf-8")
+    made = environment("cofinal.page", "page")
+    made.filters["mapped"] = lambda values, change: map(change, values)
+    return made
 
 
 @functools.lru_cache(64)

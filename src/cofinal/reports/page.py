@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from importlib.resources import files
 from typing import Any
 
-from cofinal.extras import import_extra
+from cofinal.files.templates import environment, template_text
 from cofinal.reports import drawing, sentences
 from cofinal.reports.page_data import KIND, Report
 from cofinal.times import clock
 from cofinal.version import __version__
+
+PACKAGE = "cofinal.reports"
 
 
 def render(report: Report) -> str:
@@ -24,7 +25,7 @@ def render(report: Report) -> str:
     Raises:
         CofinalError: Jinja2 is not installed.
     """
-    style, script = _asset("style.css"), _asset("script.js")
+    style, script = (template_text(PACKAGE, name) for name in ("style.css", "script.js"))
     linked = any(one.film and one.film.link for one in report.performances)
     page: str = (
         _environment()
@@ -60,25 +61,14 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _asset(name: str) -> str:
-    return (files("cofinal.reports") / "templates" / name).read_text(encoding="utf-8")
-
-
 def _environment() -> Any:
-    jinja2 = import_extra("jinja2", "pages are written with Jinja2", "report")
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_asset),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    made = environment(PACKAGE, "report")
+    made.filters |= {
         "points": sentences.points,
         "signed": sentences.signed,
         "clock": clock,
         "across": lambda percent: f"{percent:.2f}%",
         "down": lambda pixels: f"{pixels:.1f}",
     }
-    environment.globals |= {"say": sentences, "draw": drawing}
-    return environment
+    made.globals |= {"say": sentences, "draw": drawing}
+    return made

@@ -14,7 +14,7 @@ from cofinal.page.access import Place, organiser_only, rater_only, rater_sends
 from cofinal.page.comparisons import all_comparisons, compare, next_pair, ranking
 from cofinal.page.moments import LATEST_SECONDS
 from cofinal.page.raters import Rater, tasks
-from cofinal.page.routes.rate import task_at
+from cofinal.page.routes.rate import order_of, task_at
 from cofinal.page.views import page
 
 
@@ -54,12 +54,13 @@ def _side(place: Place, film: str, position: int) -> dict[str, Any]:
 
 def say(place: Place, sent: dict[str, Any], request: Request, rater: Rater) -> dict[str, Any]:
     """Saves what a rater said of a pair."""
+    known = order_of(place, rater)
     names, moments = [], []
     for side in ("left", "right"):
         position = sent.get(side)
         if not isinstance(position, int) or isinstance(position, bool):
             raise CofinalError("a film of the pair is missing; reload the page")
-        names.append(task_at(place, rater, position).film)
+        names.append(task_at(known, position).film)
         second = finite(sent.get(f"{side}_seconds", 0), "time", side)
         moments.append(min(max(second, 0.0), LATEST_SECONDS))
     pair, moment = (names[0], names[1]), (moments[0], moments[1])

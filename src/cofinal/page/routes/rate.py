@@ -24,13 +24,17 @@ from cofinal.page.views import page
 Marks = dict[tuple[str, int], dict[str, float]]
 
 
-def task_at(place: Place, rater: Rater, position: int) -> Task:
+def order_of(place: Place, rater: Rater) -> list[Task]:
+    """The films in a rater's order."""
+    return tasks(place.store, rater, list(place.films.paths()))
+
+
+def task_at(known: list[Task], position: int) -> Task:
     """The film at a place of a rater's order.
 
     Raises:
         CofinalError: the order has no such place.
     """
-    known = tasks(place.store, rater, list(place.films.paths()))
     if not 1 <= position <= len(known):
         raise CofinalError(f"film {position}; expected 1 to {len(known)}")
     return known[position - 1]
@@ -44,17 +48,17 @@ def is_done(task: Task, marks: Marks, wanted: list[Target]) -> bool:
 def resume(place: Place, request: Request, rater: Rater) -> Response:
     """The first film that lacks a mark; the end page where none does."""
     wanted, marks = targets(place.store), marks_of(place.store, rater)
-    known = tasks(place.store, rater, list(place.films.paths()))
+    known = order_of(place, rater)
     open_ = next((task for task in known if not is_done(task, marks, wanted)), None)
     return RedirectResponse("/done" if open_ is None else f"/rate/{open_.position}", 303)
 
 
 def rate(place: Place, request: Request, rater: Rater) -> Response:
     """The page of one film."""
-    task = task_at(place, rater, request.path_params["position"])
+    known = order_of(place, rater)
+    task = task_at(known, request.path_params["position"])
     facts = place.films.facts(task.film)
     wanted, marks = targets(place.store), marks_of(place.store, rater)
-    known = tasks(place.store, rater, list(place.films.paths()))
     return page(
         request,
         "rate.html",
@@ -77,7 +81,7 @@ def done(place: Place, request: Request, rater: Rater) -> Response:
     Once nothing is left, what the others and the model say stands beside it.
     """
     wanted, marks = targets(place.store), marks_of(place.store, rater)
-    known = tasks(place.store, rater, list(place.films.paths()))
+    known = order_of(place, rater)
     finished = bool(known and wanted) and all(is_done(one, marks, wanted) for one in known)
     outcome = last_outcome(place.store, place.out) if finished else None
     others = mean_scores(place.store, without=rater.name) if finished else {}
@@ -96,7 +100,7 @@ def done(place: Place, request: Request, rater: Rater) -> Response:
 
 def mark(place: Place, sent: dict[str, Any], request: Request, rater: Rater) -> dict[str, Any]:
     """Saves one mark."""
-    task = task_at(place, rater, request.path_params["position"])
+    task = task_at(order_of(place, rater), request.path_params["position"])
     wanted = targets(place.store)
     target = target_named(wanted, sent.get("target"))
     given = sent.get("mark")
@@ -107,7 +111,7 @@ def mark(place: Place, sent: dict[str, Any], request: Request, rater: Rater) -> 
 
 def moment(place: Place, sent: dict[str, Any], request: Request, rater: Rater) -> dict[str, Any]:
     """Adds a moment or element, changes it, or takes it back."""
-    task = task_at(place, rater, request.path_params["position"])
+    task = task_at(order_of(place, rater), request.path_params["position"])
     change_moment(place.store, rater, task.film, sent)
     return {"moments": [one.to_json() for one in moments_of(place.store, rater, task.film)]}
 
@@ -119,7 +123,8 @@ async def film(request: Request) -> Response:
     if rater is None:
         return stranger(request)
     try:
-        task = await run_sync(task_at, place, rater, request.path_params["position"])
+        known = await run_sync(order_of, place, rater)
+        task = task_at(known, request.path_params["position"])
         found = await run_sync(place.previews.playable, task.film)
         if found is None:
             return PlainTextResponse("A preview is being made.", 503, {"retry-after": "1"})
